@@ -1,0 +1,154 @@
+// Generates the WGSL of elementwise regions: whole kernels, and the prologues and epilogues of hand-written ones.
+// Every extent and parameter is a uniform, so that equal structure gives equal text and thus one pipeline.
+import type { DType } from "../tensor/dtype.ts";
+import { Index, type IndexContext } from "../graph/index-map.ts";
+import { fillPrimitive, iotaPrimitive } from "../graph/leaves.ts";
+import { is, type Node } from "../graph/node.ts";
+import { f32, type Uniform } from "../graph/primitive.ts";
+
+const STORED_TYPE: Record<DType, string> = { f32: "f32", i32: "i32", bool: "u32" };
+const ZERO: Record<DType, string> = { f32: "0.0", i32: "0i", bool: "false" };
+
+/** Bindings, uniforms and helper functions shared by all functions generated into one module. */
+export class Emitter {
+  readonly uniforms: Uniform[] = [];
+  readonly helpers = new Set<string>();
+  private readonly slots = new Map<string, string>();
+  private readonly sources = new Map<Node, string>();
+
+  /** @param storageOf the node whose buffer holds the elements of `node`, or undefined if `node` is computed here */
+  constructor(readonly storageOf: (node: Node) => Node | undefined) {}
+
+  /** Nodes whose buffers the generated code reads, in order of binding. */
+  get reads(): Node[] {
+    return [...this.sources.keys()];
+  }
+
+  sourceName(node: Node): string {
+    let name = this.sources.get(node);
+    if (!name) this.sources.set(node, (name = `b${this.sources.size}`));
+    return name;
+  }
+
+  /** WGSL expression of a u32 uniform; equal keys share a slot. */
+  u32(key: string, value: number): string {
+    let slot = this.slots.get(key);
+    if (!slot) this.slots.set(key, (slot = this.place(value)));
+    return slot;
+  }
+
+  f32(value: number): string {
+    return `bitcast<f32>(${this.place(f32(value))})`;
+  }
+
+  private place(value: Uniform): string {
+    const at = this.uniforms.push(value) - 1;
+    return `p[${at >> 2}].${"xyzw"[at & 3]!}`;
+  }
+
+  /** Declarations of the bindings and helpers that the generated functions use. */
+  declarations(uniformBinding: number, firstBinding: number, outputs: readonly Node[]): string {
+    const lines: string[] = [];
+    if (this.uniforms.length > 0) {
+      const length = Math.ceil(this.uniforms.length / 4);
+      lines.push(`@group(0) @binding(${uniformBinding}) var<uniform> p: array<vec4<u32>, ${length}>;`);
+    }
+    let binding = firstBinding;
+    for (const [node, name] of this.sources) {
+      lines.push(`@group(0) @binding(${binding++}) var<storage, read> ${name}: array<${STORED_TYPE[node.dtype]}>;`);
+    }
+    outputs.forEach((node, i) =>
+      lines.push(`@group(0) @binding(${binding++}) var<storage, read_write> o${i}: array<${STORED_TYPE[node.dtype]}>;`),
+    );
+    return [...lines, ...this.helpers].join("\n");
+  }
+}
+
+/** The body of one generated function: binds values to names, each computed once per position. */
+export class Scope implements IndexContext {
+  readonly lines: string[] = [];
+  private readonly names = new Map<string, string>();
+  private readonly values = new Map<string, string>();
+  private viewed: Node | undefined;
+
+  /** @param given values that exist already: the accumulator of the kernel whose epilogue this is */
+  constructor(
+    private readonly emitter: Emitter,
+    private readonly given: ReadonlyMap<Node, string> = new Map(),
+  ) {}
+
+  u32(key: string, value: number): string {
+    return this.emitter.u32(key, value);
+  }
+
+  let(expression: string): string {
+    let name = this.names.get(expression);
+    if (!name) {
+      name = `v${this.lines.length}`;
+      this.names.set(expression, name);
+      this.lines.push(`let ${name} = ${expression};`);
+    }
+    return name;
+  }
+
+  load(argument: number, index: Index): string {
+    return this.value(this.viewed!.inputs[argument]!, index);
+  }
+
+  /** Name of the element of `node` at a position. */
+  value(node: Node, at: Index): string {
+    const given = this.given.get(node);
+    if (given) return given;
+    const key = `${node.id}@${at.key()}`;
+    let name = this.values.get(key);
+    if (!name) this.values.set(key, (name = this.let(this.expression(node, at))));
+    return name;
+  }
+
+  private expression(node: Node, at: Index): string {
+    const storage = this.emitter.storageOf(node);
+    if (storage) {
+      const element = `${this.emitter.sourceName(storage)}[${at.flat()}]`;
+      return node.dtype === "bool" ? `${element} != 0u` : element;
+    }
+    if (is(node, fillPrimitive)) return this.literal(node.attrs.value, node.dtype);
+    if (node.primitive.uid === iotaPrimitive.uid) return `i32(${at.flat()})`;
+    const { lowering } = node.primitive;
+    if (lowering.kind === "elementwise") {
+      const args = node.inputs.map((x) => this.value(x, at));
+      const params = lowering.params?.(node.attrs).map((v) => this.emitter.f32(v)) ?? [];
+      lowering.helpers?.forEach((h) => this.emitter.helpers.add(h));
+      return lowering.wgsl(args, params, node.attrs);
+    }
+    return this.view(node, at);
+  }
+
+  private view(node: Node, at: Index): string {
+    const { lowering } = node.primitive;
+    if (lowering.kind !== "view") throw new Error(`${node.primitive.name} was to be stored before use`);
+    const outer = this.viewed;
+    this.viewed = node;
+    const pieces = lowering.pieces(node, at, this);
+    this.viewed = outer;
+    return pieces.reduceRight((rest, { argument, index, when }) => {
+      const element = this.value(node.inputs[argument]!, index);
+      return when === undefined ? element : this.let(`select(${rest}, ${element}, ${when})`);
+    }, ZERO[node.dtype]);
+  }
+
+  /** 0 and 1 belong to the structure; other numbers travel as uniforms. */
+  private literal(value: number, dtype: DType): string {
+    if (dtype === "bool") return value === 0 ? "false" : "true";
+    if (dtype === "i32") return `i32(${value})`;
+    return value === 0 || value === 1 ? value.toFixed(1) : this.emitter.f32(value);
+  }
+
+  /** Stores the elements of several nodes at flat position `i`. */
+  store(nodes: readonly Node[], targets: readonly Node[]): void {
+    for (const node of nodes) {
+      const value = this.value(node, Index.ofFlat(node.shape, "i", this));
+      const stored = node.dtype === "bool" ? `select(0u, 1u, ${value})` : value;
+      this.lines.push(`o${targets.indexOf(node)}[i] = ${stored};`);
+    }
+  }
+}

@@ -1,0 +1,280 @@
+// Decides which nodes get a buffer and which are computed inside the kernels that read them.
+//
+// Stored are: results of hand-written kernels, what those read (unless the kernel takes a prologue), graph outputs, and
+// elementwise values whose recomputation in several kernels would cost more than a round trip through memory.
+// Every stored elementwise value is the root of a region. A root joins the kernel that makes the last of its operands
+// (as epilogue), or an earlier region over the same elements (as one more output), so that most activations, masks and
+// residual additions cost no dispatch.
+import { numel } from "../tensor/shape.ts";
+import { reshapePrimitive, broadcastPrimitive } from "../kernels/movement.ts";
+import { constantPrimitive, inputPrimitive } from "../graph/leaves.ts";
+import { is, type Node } from "../graph/node.ts";
+import { reachable } from "../graph/trace.ts";
+import type { Capabilities } from "../graph/primitive.ts";
+
+/** Nodes that one dispatch computes. */
+export interface Group {
+  /** The hand-written kernel, if there is one. */
+  readonly kernel?: Node;
+  /** What is written, in order of id. */
+  readonly roots: Node[];
+  /** Everything whose value is at hand inside the dispatch: the kernel and all roots. */
+  readonly members: Set<Node>;
+  /** Estimated operations per element of the fused part. */
+  cost: number;
+}
+
+export interface Fusion {
+  readonly groups: readonly Group[];
+  /** The node whose buffer holds a node's elements: itself, or what it is a reshape of; undefined if computed in place. */
+  storageOf(node: Node): Node | undefined;
+}
+
+/** Above this many operations per element a value shared by several kernels is stored rather than recomputed. */
+const RECOMPUTE = 6;
+
+const isKernel = (node: Node): boolean => node.primitive.lowering.kind === "kernel";
+export const isBound = (node: Node): boolean => is(node, inputPrimitive) || is(node, constantPrimitive);
+const isLeaf = (node: Node): boolean => node.primitive.lowering.kind === "leaf";
+
+/** What a chain of reshapes is a view of. */
+export function base(node: Node): Node {
+  let at = node;
+  while (is(at, reshapePrimitive)) at = at.inputs[0]!;
+  return at;
+}
+
+export function fuse(outputs: readonly Node[], capabilities: Capabilities): Fusion {
+  const nodes = reachable(outputs);
+  const forced = new Set<Node>();
+  for (;;) {
+    const stored = chooseStored(nodes, outputs, forced);
+    const region = new Regions(stored);
+    const overfull = findOverfull(nodes, stored, region, capabilities);
+    if (!overfull) return group(nodes, outputs, stored, region, capabilities);
+    forced.add(overfull);
+  }
+}
+
+/** Nodes that get a buffer. */
+function chooseStored(nodes: readonly Node[], outputs: readonly Node[], forced: ReadonlySet<Node>): Set<Node> {
+  const stored = new Set<Node>(forced);
+  for (const node of nodes) if (isBound(node) || isKernel(node)) stored.add(node);
+  for (const y of outputs) stored.add(base(y));
+  const cost = new Map<Node, number>();
+  for (const node of nodes) cost.set(node, inlineCost(node, cost));
+  for (const node of nodes) if (repeats(node)) node.inputs.forEach((x) => cost.get(x)! > RECOMPUTE && stored.add(base(x)));
+
+  const users = usersOf(nodes);
+  const sites = new Map<Node, Set<Node>>();
+  for (const node of [...nodes].reverse()) {
+    const own = new Set<Node>();
+    for (const user of users.get(node) ?? []) {
+      if (isKernel(user)) {
+        const prologue = readsInline(user, node);
+        if (prologue) own.add(user);
+        else stored.add(base(node));
+      } else if (stored.has(user)) own.add(user);
+      else sites.get(user)!.forEach((site) => own.add(site));
+    }
+    sites.set(node, own);
+    if (own.size > 1 && cost.get(node)! > RECOMPUTE && !isLeaf(node)) stored.add(base(node));
+  }
+  return stored;
+}
+
+/** Whether a kernel computes all its reads of `node` itself, in a prologue. */
+function readsInline(kernel: Node, node: Node): boolean {
+  const { lowering } = kernel.primitive;
+  if (lowering.kind !== "kernel") return false;
+  return kernel.inputs.every((x, i) => x !== node || (lowering.prologues?.[i] !== undefined && node.dtype === "f32"));
+}
+
+/** Views that read an element more than once, or compute elements that are then thrown away. */
+function repeats(node: Node): boolean {
+  if (is(node, broadcastPrimitive)) return numel(node.shape) > numel(node.inputs[0]!.shape);
+  return node.primitive.lowering.kind === "view" && (node.inputs.length > 1 || numel(node.shape) > numel(node.inputs[0]!.shape));
+}
+
+function inlineCost(node: Node, cost: ReadonlyMap<Node, number>): number {
+  const { lowering } = node.primitive;
+  if (lowering.kind === "leaf" || lowering.kind === "kernel") return 0;
+  const inputs = node.inputs.reduce((sum, x) => sum + cost.get(x)!, 0);
+  return Math.min(1e6, inputs + (lowering.kind === "elementwise" ? lowering.cost : 0));
+}
+
+function usersOf(nodes: readonly Node[]): Map<Node, Node[]> {
+  const users = new Map<Node, Node[]>();
+  for (const node of nodes) {
+    for (const x of new Set(node.inputs)) {
+      const list = users.get(x);
+      if (list) list.push(node);
+      else users.set(x, [node]);
+    }
+  }
+  return users;
+}
+
+/** A buffer read by a region; `flat` if every read is at the position of the element being computed. */
+interface Read {
+  readonly node: Node;
+  flat: boolean;
+}
+
+/** What the region below a node reads. */
+class Regions {
+  private readonly known = new Map<Node, Read[]>();
+
+  constructor(readonly stored: ReadonlySet<Node>) {}
+
+  storageOf(node: Node): Node | undefined {
+    if (isLeaf(node) && !isBound(node)) return undefined;
+    if (this.stored.has(node)) return node;
+    return is(node, reshapePrimitive) ? this.storageOf(node.inputs[0]!) : undefined;
+  }
+
+  /** Reads of the expression that computes `node` (not a read of `node` itself). */
+  reads(node: Node): Read[] {
+    const found = this.known.get(node);
+    if (found) return found;
+    const merged = new Map<Node, Read>();
+    const add = (read: Node, flat: boolean): void => {
+      const old = merged.get(read);
+      if (old) old.flat &&= flat;
+      else merged.set(read, { node: read, flat });
+    };
+    const keepsPosition = node.primitive.lowering.kind === "elementwise" || is(node, reshapePrimitive);
+    for (const x of node.inputs) {
+      const storage = this.storageOf(x);
+      if (storage) add(storage, keepsPosition);
+      else this.reads(x).forEach((r) => add(r.node, r.flat && keepsPosition));
+    }
+    const result = [...merged.values()];
+    this.known.set(node, result);
+    return result;
+  }
+}
+
+/** A node to store because the region that computes it inline would exceed the adapter's bindings. */
+function findOverfull(nodes: readonly Node[], stored: ReadonlySet<Node>, regions: Regions, capabilities: Capabilities): Node | undefined {
+  const widest = (xs: readonly Node[]): Node | undefined =>
+    xs
+      .filter((x) => !isLeaf(x) && !regions.storageOf(x))
+      .map(base)
+      .sort((a, b) => regions.reads(b).length - regions.reads(a).length)[0];
+  for (const node of nodes) {
+    if (isBound(node) || !stored.has(node)) continue;
+    const all = isKernel(node) ? kernelReads(node, regions) : regions.reads(node).map((r) => r.node);
+    if (all.length + 1 <= capabilities.maxStorageBuffers) continue;
+    return inlinedBelow(node, regions, widest);
+  }
+  return undefined;
+}
+
+function inlinedBelow(node: Node, regions: Regions, widest: (xs: readonly Node[]) => Node | undefined): Node {
+  // Descend while one branch alone reads too much; store the first one that does not.
+  let at = widest(node.inputs);
+  if (!at) throw new Error(`${node.primitive.name} binds more buffers than the adapter allows`);
+  for (let next = widest(at.inputs); next && regions.reads(at).length > 4; next = widest(at.inputs)) at = next;
+  return at;
+}
+
+function kernelReads(kernel: Node, regions: Regions): Node[] {
+  const reads = new Set<Node>();
+  for (const x of kernel.inputs) {
+    const storage = regions.storageOf(x);
+    if (storage) reads.add(storage);
+    else regions.reads(x).forEach((r) => reads.add(r.node));
+  }
+  return [...reads];
+}
+
+/** Assigns every stored node to a dispatch and orders the dispatches. */
+function group(
+  nodes: readonly Node[],
+  outputs: readonly Node[],
+  stored: ReadonlySet<Node>,
+  regions: Regions,
+  capabilities: Capabilities,
+): Fusion {
+  const groups = new Map<Node, Placed>();
+  const when = (node: Node): number => groups.get(node)?.at ?? -1;
+  const candidates = new Map<number, Node[]>();
+  for (const node of nodes) {
+    if (isBound(node) || !stored.has(node)) continue;
+    if (isKernel(node)) {
+      const reads = new Set(kernelReads(node, regions));
+      groups.set(node, { group: { kernel: node, roots: [node], members: new Set([node]), cost: 0 }, at: node.id, reads });
+      continue;
+    }
+    const reads = regions.reads(node);
+    const host = findHost(node, reads, groups, when, candidates, capabilities);
+    const own: Placed = host ?? { group: { roots: [], members: new Set<Node>(), cost: 0 }, at: node.id, reads: new Set<Node>() };
+    own.group.roots.push(node);
+    own.group.members.add(node);
+    own.group.cost += 2;
+    reads.forEach((r) => own.group.members.has(r.node) || own.reads.add(r.node));
+    groups.set(node, own);
+    if (!own.group.kernel) {
+      const size = numel(node.shape);
+      const list = candidates.get(size);
+      if (list) list.push(node);
+      else candidates.set(size, [node]);
+    }
+  }
+  dropUnreadKernels(nodes, outputs, groups, regions);
+  const distinct = [...new Map([...groups.values()].map((g) => [g.group, g])).values()];
+  distinct.sort((a, b) => a.at - b.at);
+  return { groups: distinct.map((g) => g.group), storageOf: (node) => regions.storageOf(node) };
+}
+
+/** A dispatch under construction. */
+interface Placed {
+  readonly group: Group;
+  /** Everything it reads was made before this id. */
+  readonly at: number;
+  readonly reads: Set<Node>;
+}
+
+/** The dispatch that an elementwise root can join without waiting for anything made after it. */
+function findHost(
+  root: Node,
+  reads: readonly Read[],
+  groups: ReadonlyMap<Node, Placed>,
+  when: (node: Node) => number,
+  candidates: ReadonlyMap<number, readonly Node[]>,
+  { maxStorageBuffers }: Capabilities,
+): Placed | undefined {
+  const fits = (host: Placed): boolean => {
+    const { group, at } = host;
+    if (numel(group.roots[0]!.shape) !== numel(root.shape)) return false;
+    const { kernel } = group;
+    if (kernel && (kernel.dtype !== "f32" || (kernel.primitive.lowering.kind === "kernel" && kernel.primitive.lowering.epilogue === false))) return false;
+    const available = reads.every((r) => (group.members.has(r.node) ? r.flat : when(r.node) < at));
+    const bound = new Set([...host.reads, ...reads.map((r) => r.node).filter((r) => !group.members.has(r))]);
+    return available && bound.size + group.roots.length + 1 <= maxStorageBuffers;
+  };
+  const makers = reads.map((r) => groups.get(r.node)).filter((g): g is Placed => g !== undefined);
+  const latest = makers.sort((a, b) => b.at - a.at)[0];
+  if (latest && fits(latest)) return latest;
+  // A region that reads the same buffers over as many elements can write this result as well.
+  const shared = new Set(reads.map((r) => r.node));
+  return (candidates.get(numel(root.shape)) ?? [])
+    .slice(-8)
+    .map((node) => groups.get(node)!)
+    .find((host) => [...host.reads].some((r) => shared.has(r)) && fits(host));
+}
+
+/** A kernel whose result is only read by its own epilogue does not write it. */
+function dropUnreadKernels(nodes: readonly Node[], outputs: readonly Node[], groups: ReadonlyMap<Node, Placed>, regions: Regions): void {
+  const read = new Set(outputs.map(base));
+  for (const node of nodes) {
+    const placed = groups.get(node);
+    if (!placed) continue;
+    const reads = isKernel(node) ? kernelReads(node, regions) : regions.reads(node).map((r) => r.node);
+    reads.filter((r) => isKernel(node) || !placed.group.members.has(r)).forEach((r) => read.add(r));
+  }
+  for (const [node, { group }] of groups) {
+    if (node === group.kernel && !read.has(node)) group.roots.splice(group.roots.indexOf(node), 1);
+  }
+}

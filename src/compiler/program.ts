@@ -1,0 +1,222 @@
+// Programs: a graph lowered to dispatches, planned, compiled and run as one pass with one submit.
+import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
+import type { Device } from "../tensor/device.ts";
+import type { HostArray } from "../tensor/host.ts";
+import type { Allocation } from "../tensor/pool.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { constantPrimitive } from "../graph/leaves.ts";
+import { is, type Node, type Value } from "../graph/node.ts";
+import type { Uniform } from "../graph/primitive.ts";
+import { trace, type Graph, type InputSpec } from "../graph/trace.ts";
+import { Commands } from "./commands.ts";
+import { explain } from "./explain.ts";
+import { base, fuse } from "./fuse.ts";
+import { normalise } from "./normalise.ts";
+import { bytesOf, planMemory, type MemoryPlan } from "./plan.ts";
+import { lower, type Step } from "./step.ts";
+
+/** What a program will do, known before it runs. */
+export interface ProgramPlan {
+  readonly dispatches: number;
+  /** Distinct kernels, each one pipeline. */
+  readonly pipelines: number;
+  /** Bytes of scratch and output buffers; inputs and weights are not counted. */
+  readonly bytes: number;
+  /** Floating point operations, a multiply-add counted as two. */
+  readonly flops: number;
+}
+
+/** A compiled function of tensors. */
+export class Program {
+  readonly steps: readonly Step[];
+  readonly memory: MemoryPlan;
+  readonly plan: ProgramPlan;
+  private readonly outputs: readonly Node[];
+  private readonly offsets: readonly (readonly number[])[];
+  private readonly uniformData: Uint32Array;
+  private pipelines: readonly GPUComputePipeline[] | undefined;
+  private readonly bound: { buffers: GPUBuffer[]; group: GPUBindGroup }[] = [];
+
+  constructor(
+    readonly device: Device,
+    private readonly graph: Graph,
+  ) {
+    const capabilities = {
+      software: device.info.software,
+      maxStorageBuffers: device.limits.maxStorageBuffersPerShaderStage,
+    };
+    this.outputs = normalise(graph.outputs);
+    const fusion = fuse(this.outputs, capabilities);
+    this.steps = fusion.groups.map((group) => lower(group, fusion.storageOf, capabilities));
+    this.memory = planMemory(this.steps, new Set(this.outputs.map(base)));
+    const { data, offsets } = packUniforms(this.steps);
+    this.uniformData = data;
+    this.offsets = offsets;
+    this.plan = {
+      dispatches: this.steps.length,
+      pipelines: new Set(this.steps.map((s) => s.wgsl)).size,
+      bytes: this.memory.scratchBytes + this.memory.outputBytes + data.byteLength,
+      flops: this.steps.reduce((sum, s) => sum + s.flops, 0),
+    };
+  }
+
+  /** Compiles all pipelines, in parallel; {@link encode} may be called after this. */
+  async ready(): Promise<this> {
+    this.pipelines ??= await Promise.all(this.steps.map((s) => this.device.pipeline(s.wgsl, s.label)));
+    return this;
+  }
+
+  /**
+   * Adds the program to a command buffer and returns its outputs, which are valid after the submit.
+   * @throws ShapeError, DTypeError, ArgumentError if `inputs` are not what the program was compiled for
+   */
+  encode(commands: Commands, inputs: readonly Tensor[]): Tensor[] {
+    this.checkInputs(inputs);
+    if (!this.pipelines) throw new ArgumentError("program: await program.ready() before encode()");
+    const { device } = this;
+    const uniforms = commands.take(Math.max(16, this.uniformData.byteLength), "uniforms");
+    device.gpu.queue.writeBuffer(uniforms.buffer, 0, this.uniformData as Uint32Array<ArrayBuffer>);
+    const slots = this.memory.slots.map((bytes) => commands.take(bytes, "scratch"));
+    const results = new Map<Node, Allocation>();
+    try {
+      for (const y of new Set(this.outputs.map(base))) results.set(y, device.allocate(bytesOf(y), "output"));
+    } catch (error) {
+      results.forEach((allocation) => device.release(allocation));
+      throw error;
+    }
+    const bufferOf = this.bufferLookup(inputs, slots, results);
+    this.steps.forEach((step, i) => this.encodeStep(commands.pass, step, i, bufferOf, uniforms.buffer));
+    device.counters.dispatches += this.steps.length;
+    return this.outputs.map((y) => new Tensor(device, y.shape, y.dtype, results.get(base(y))!));
+  }
+
+  /** Runs once: one submit. The caller owns the returned tensors. */
+  async run(inputs: readonly Tensor[]): Promise<Tensor[]> {
+    return this.execute(inputs, async (commands, outputs) => {
+      commands.submit();
+      return Promise.resolve(outputs);
+    });
+  }
+
+  /** Runs once and copies the outputs to the host: one submit, one readback, nothing left on the device. */
+  async runAndRead(inputs: readonly Tensor[]): Promise<HostArray[]> {
+    return this.execute(inputs, async (commands, outputs) => {
+      try {
+        return await commands.submitAndRead(outputs);
+      } finally {
+        outputs.forEach((y) => y.dispose());
+      }
+    });
+  }
+
+  /** Graph, dispatches, bytes and, on request, the WGSL of every kernel, as text. */
+  explain(options: { wgsl?: boolean } = {}): string {
+    return explain(this.graph, this.steps, this.memory, this.plan, options);
+  }
+
+  private async execute<T>(inputs: readonly Tensor[], finish: (commands: Commands, outputs: Tensor[]) => Promise<T>): Promise<T> {
+    await this.ready();
+    return this.device.withErrorScope("the program", () => {
+      const commands = new Commands(this.device);
+      let outputs: Tensor[];
+      try {
+        outputs = this.encode(commands, inputs);
+      } catch (error) {
+        commands.abandon();
+        throw error;
+      }
+      return finish(commands, outputs);
+    });
+  }
+
+  private checkInputs(inputs: readonly Tensor[]): void {
+    const specs = this.graph.inputs;
+    if (inputs.length !== specs.length) throw new ArgumentError(`program: expected ${specs.length} inputs, got ${inputs.length}`);
+    specs.forEach((spec, i) => {
+      const given = inputs[i]!;
+      const name = String(spec.attrs["name"]);
+      if (!sameShape(given.shape, spec.shape)) {
+        throw new ShapeError(`input ${name}: expected shape ${formatShape(spec.shape)}, got ${formatShape(given.shape)}`);
+      }
+      if (given.dtype !== spec.dtype) throw new DTypeError(`input ${name}: expected ${spec.dtype}, got ${given.dtype}`);
+      if (given.device !== this.device) throw new ArgumentError(`input ${name} is on another device than the program`);
+    });
+  }
+
+  private bufferLookup(inputs: readonly Tensor[], slots: readonly Allocation[], results: ReadonlyMap<Node, Allocation>) {
+    const bound = new Map(this.graph.inputs.map((node, i) => [node, inputs[i]!.allocation.buffer]));
+    return (node: Node): GPUBuffer => {
+      const slot = this.memory.slotOf.get(node);
+      if (slot !== undefined) return slots[slot]!.buffer;
+      if (is(node, constantPrimitive)) return node.attrs.tensor.allocation.buffer;
+      const buffer = results.get(node)?.buffer ?? bound.get(node);
+      if (!buffer) throw new ArgumentError(`program: ${node.toString()} belongs to another function's inputs`);
+      return buffer;
+    };
+  }
+
+  private encodeStep(pass: GPUComputePassEncoder, step: Step, at: number, bufferOf: (node: Node) => GPUBuffer, uniforms: GPUBuffer): void {
+    const pipeline = this.pipelines![at]!;
+    const offsets = this.offsets[at]!;
+    const buffers = step.bindings.map(({ source }) => (isUniforms(source) ? uniforms : bufferOf(source)));
+    let known = this.bound[at];
+    if (!known || known.buffers.some((b, i) => b !== buffers[i])) {
+      const entries = step.bindings.map(({ binding, source }, i) => ({
+        binding,
+        resource: isUniforms(source)
+          ? { buffer: buffers[i]!, offset: offsets[i]!, size: uniformBytes(source) }
+          : { buffer: buffers[i]! },
+      }));
+      const group = this.device.gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+      this.bound[at] = known = { buffers, group };
+    }
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, known.group);
+    pass.dispatchWorkgroups(...splitWorkgroups(step.workgroups, this.device.limits.maxComputeWorkgroupsPerDimension));
+  }
+}
+
+/** x and y extents with x y >= count, both within the limit; kernels guard the excess. */
+export function splitWorkgroups(count: number, limit: number): [number, number] {
+  if (count <= limit) return [Math.max(1, count), 1];
+  const y = Math.ceil(count / limit);
+  return [Math.ceil(count / y), y];
+}
+
+const isUniforms = (source: Node | readonly Uniform[]): source is readonly Uniform[] => Array.isArray(source);
+const uniformBytes = (values: readonly Uniform[]): number => Math.ceil(values.length / 4) * 16;
+
+/** All uniform values of a program in one buffer, each block at an offset that WebGPU can bind. */
+function packUniforms(steps: readonly Step[]): { data: Uint32Array; offsets: number[][] } {
+  const ALIGNMENT = 256;
+  let end = 0;
+  const blocks: { at: number; values: readonly Uniform[] }[] = [];
+  const offsets = steps.map((step) =>
+    step.bindings.map(({ source }) => {
+      if (!isUniforms(source)) return 0;
+      const at = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
+      blocks.push({ at, values: source });
+      end = at + uniformBytes(source);
+      return at;
+    }),
+  );
+  const data = new Uint32Array(end / 4);
+  const floats = new Float32Array(data.buffer);
+  for (const { at, values } of blocks) {
+    values.forEach((value, i) => {
+      if (typeof value === "number") data[at / 4 + i] = value;
+      else floats[at / 4 + i] = value.f32;
+    });
+  }
+  return { data, offsets };
+}
+
+/** Lowers and plans a function (or a traced graph) for a device. Pipelines are built by the first run, or by `ready()`. */
+export function compile(
+  device: Device,
+  fn: Graph | ((...inputs: Value[]) => Value | readonly Value[]),
+  specs: readonly InputSpec[] = [],
+): Program {
+  return new Program(device, typeof fn === "function" ? trace(fn, specs) : fn);
+}

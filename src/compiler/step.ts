@@ -1,0 +1,135 @@
+// One dispatch: module text, what is bound where, and how many workgroups run.
+import type { Node } from "../graph/node.ts";
+import { Index } from "../graph/index-map.ts";
+import { numel } from "../tensor/shape.ts";
+import type { Capabilities, KernelCall, Uniform } from "../graph/primitive.ts";
+import { Emitter, Scope } from "./emit.ts";
+import type { Group } from "./fuse.ts";
+
+export interface Binding {
+  readonly binding: number;
+  /** A node's buffer, or uniform values. */
+  readonly source: Node | readonly Uniform[];
+}
+
+export interface Step {
+  readonly label: string;
+  readonly wgsl: string;
+  readonly bindings: readonly Binding[];
+  readonly workgroups: number;
+  readonly flops: number;
+  readonly reads: readonly Node[];
+  readonly writes: readonly Node[];
+}
+
+/** Hand-written kernels use bindings from 0 on; what is generated into them starts here. */
+const FUSED_UNIFORM = 10;
+const FUSED_FIRST = 11;
+
+/** Lowers a group of fused nodes to one dispatch. */
+export function lower(group: Group, storageOf: (node: Node) => Node | undefined, capabilities: Capabilities): Step {
+  // What the dispatch itself computes is not read back from memory.
+  const local = (node: Node): Node | undefined => {
+    const storage = storageOf(node);
+    return storage && group.members.has(storage) ? undefined : storage;
+  };
+  return group.kernel ? lowerKernel(group, group.kernel, local, capabilities) : lowerElementwise(group, local);
+}
+
+function lowerElementwise(group: Group, storageOf: (node: Node) => Node | undefined): Step {
+  const emitter = new Emitter(storageOf);
+  const scope = new Scope(emitter);
+  const count = numel(group.roots[0]!.shape);
+  const total = emitter.u32("count", count);
+  scope.store(group.roots, group.roots);
+  const wgsl = `${emitter.declarations(0, 1, group.roots)}
+@compute @workgroup_size(64, 1)
+fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+let i = (wid.x + wid.y * groups.x) * 64u + lane;
+if (i >= ${total}) { return; }
+${scope.lines.join("\n")}
+}
+`;
+  return {
+    label: label(group),
+    wgsl,
+    bindings: [
+      { binding: 0, source: emitter.uniforms },
+      ...[...emitter.reads, ...group.roots].map((source, i) => ({ binding: i + 1, source })),
+    ],
+    workgroups: Math.ceil(count / 64),
+    flops: group.cost * count,
+    reads: emitter.reads,
+    writes: group.roots,
+  };
+}
+
+function lowerKernel(group: Group, kernel: Node, storageOf: (node: Node) => Node | undefined, capabilities: Capabilities): Step {
+  const { lowering } = kernel.primitive;
+  if (lowering.kind !== "kernel") throw new Error(`${kernel.primitive.name} has no kernel`);
+  const call = lowering.call(kernel, capabilities);
+  const emitter = new Emitter(storageOf);
+  const bindings: Binding[] = [{ binding: 0, source: call.uniforms }];
+  const reads: Node[] = [];
+  let text = specialise(call);
+  kernel.inputs.forEach((x, argument) => {
+    const storage = storageOf(x);
+    if (storage) {
+      bindings.push({ binding: argument + 1, source: storage });
+      reads.push(storage);
+    } else {
+      text = inlinePrologue(text, emitter, x, lowering.prologues![argument]!);
+    }
+  });
+  const fused = group.roots.filter((root) => root !== kernel);
+  if (group.roots.includes(kernel)) bindings.push({ binding: kernel.inputs.length + 1, source: kernel });
+  if (fused.length > 0) text = inlineEpilogue(text, emitter, kernel, fused, group.roots.includes(kernel));
+  const declarations = emitter.declarations(FUSED_UNIFORM, FUSED_FIRST, fused);
+  if (emitter.uniforms.length > 0) bindings.push({ binding: FUSED_UNIFORM, source: emitter.uniforms });
+  [...emitter.reads, ...fused].forEach((source, i) => bindings.push({ binding: FUSED_FIRST + i, source }));
+  return {
+    label: label(group),
+    wgsl: declarations ? `${text}\n${declarations}\n` : text,
+    bindings,
+    workgroups: call.workgroups,
+    flops: call.flops + group.cost * numel(kernel.shape),
+    reads: [...new Set([...reads, ...emitter.reads])],
+    writes: group.roots,
+  };
+}
+
+function label({ kernel, roots }: Group): string {
+  const names = roots.filter((r) => r !== kernel).map((r) => r.primitive.name);
+  return [...(kernel ? [kernel.primitive.name] : []), ...names].join("+");
+}
+
+/** Sets the `const NAME = ...; // tune` lines of a WGSL file. */
+function specialise({ wgsl, constants = {} }: KernelCall): string {
+  return Object.entries(constants).reduce((text, [name, value]) => {
+    const line = new RegExp(`const ${name} ?= ?\\d+u;`);
+    if (!line.test(text)) throw new Error(`the WGSL file has no constant ${name}`);
+    return text.replace(line, `const ${name} = ${value}u;`);
+  }, wgsl);
+}
+
+function inlinePrologue(text: string, emitter: Emitter, node: Node, name: string): string {
+  const scope = new Scope(emitter);
+  const value = scope.value(node, Index.ofFlat(node.shape, "i", scope));
+  const body = `fn load_${name}(i: u32) -> f32 { ${scope.lines.join(" ")} return ${value}; }`;
+  const unbound = replaceOnce(text, new RegExp(`@group\\(0\\) ?@binding\\(\\d+\\) ?var<storage, ?read> ?${name}: ?array<f32>;`), "");
+  return replaceOnce(unbound, new RegExp(`fn load_${name}\\(i: ?u32\\) ?-> ?f32 ?\\{[^}]*\\}`), body);
+}
+
+function inlineEpilogue(text: string, emitter: Emitter, kernel: Node, fused: readonly Node[], keep: boolean): string {
+  const scope = new Scope(emitter, new Map([[kernel, "v"]]));
+  scope.store(fused, fused);
+  const raw = keep ? "out[i] = v; " : "";
+  const body = `fn store(i: u32, v: f32) { ${raw}${scope.lines.join(" ")} }`;
+  const unbound = keep ? text : replaceOnce(text, /@group\(0\) ?@binding\(\d+\) ?var<storage, ?read_write> ?out: ?array<\w+>;/, "");
+  return replaceOnce(unbound, /fn store\(i: ?u32, ?v: ?f32\) ?\{[^}]*\}/, body);
+}
+
+function replaceOnce(text: string, pattern: RegExp, replacement: string): string {
+  if (!pattern.test(text)) throw new Error(`the WGSL file has no ${pattern.source}`);
+  return text.replace(pattern, () => replacement);
+}

@@ -1,0 +1,103 @@
+// Nodes without inputs: function inputs, captured tensors, uniform fills.
+import { ArgumentError } from "../tensor/errors.ts";
+import type { DType } from "../tensor/dtype.ts";
+import type { Shape } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { leaf, Node, is, type Value } from "./node.ts";
+import { primitive } from "./primitive.ts";
+
+/** Anything an operation accepts: a value, a tensor on the device (captured as a constant), or a number. */
+export type Operand = Value | Tensor | number;
+
+const unreachable = (name: string) => (): never => {
+  throw new ArgumentError(`${name}: a leaf has no rule of this kind`);
+};
+
+/** A function input, bound at run time. */
+export const inputPrimitive = primitive<{ name: string }>({
+  name: "input",
+  aval: unreachable("input"),
+  lowering: { kind: "leaf" },
+  batch: unreachable("input"),
+});
+
+/** A tensor captured by a traced function; its contents are read when the program runs. */
+export const constantPrimitive = primitive<{ tensor: Tensor }>({
+  name: "constant",
+  aval: unreachable("constant"),
+  lowering: { kind: "leaf" },
+  batch: unreachable("constant"),
+});
+
+/** One number at every position; never stored, always part of the kernels that use it. */
+export const fillPrimitive = primitive<{ value: number }>({
+  name: "fill",
+  aval: unreachable("fill"),
+  lowering: { kind: "leaf" },
+  batch: unreachable("fill"),
+});
+
+/** 0, 1, 2, ... along one axis, i32; never stored, always part of the kernels that use it. */
+export const iotaPrimitive = primitive<Record<never, never>>({
+  name: "iota",
+  aval: unreachable("iota"),
+  lowering: { kind: "leaf" },
+  batch: unreachable("iota"),
+});
+
+export function input(shape: Shape, dtype: DType = "f32", name = "x"): Value {
+  return leaf(inputPrimitive, { name }, shape, dtype);
+}
+
+const constants = new WeakMap<Tensor, Value>();
+
+function captured(tensor: Tensor): Value {
+  let node = constants.get(tensor);
+  if (!node) {
+    node = leaf(constantPrimitive, { tensor }, tensor.shape, tensor.dtype);
+    constants.set(tensor, node);
+  }
+  return node;
+}
+
+const fills = new Map<string, Value>();
+/** Only a bound on memory: a forgotten fill costs one missed common subexpression. */
+const MAX_FILLS = 4096;
+
+/** A value of the given shape with `value` at every position. */
+export function fill(shape: Shape, value: number, dtype: DType = "f32"): Value {
+  const key = `${dtype}|${shape.join()}|${Object.is(value, -0) ? "-0" : value}`;
+  let node = fills.get(key);
+  if (!node) {
+    if (fills.size >= MAX_FILLS) fills.clear();
+    node = leaf(fillPrimitive, { value }, [...shape], dtype);
+    fills.set(key, node);
+  }
+  return node;
+}
+
+const iotas = new Map<number, Value>();
+
+/** The whole numbers 0 to n - 1, as i32 [n]. */
+export function iota(n: number): Value {
+  let node = iotas.get(n);
+  if (!node) iotas.set(n, (node = leaf(iotaPrimitive, {}, [n], "i32")));
+  return node;
+}
+
+/** The number at every position of `node`, if it is a fill. */
+export function fillValue(node: Node): number | undefined {
+  return is(node, fillPrimitive) ? node.attrs.value : undefined;
+}
+
+export function isOperand(x: unknown): x is Operand {
+  return x instanceof Node || x instanceof Tensor || typeof x === "number";
+}
+
+/** Turns what an operation was given into a value. Numbers become scalars of dtype `dtype`. */
+export function lift(x: Operand, dtype: DType = "f32"): Value {
+  if (x instanceof Node) return x;
+  if (x instanceof Tensor) return captured(x);
+  if (typeof x === "number") return fill([], x, dtype);
+  throw new ArgumentError(`expected a value, a tensor or a number, got ${x === null ? "null" : typeof x}`);
+}

@@ -1,0 +1,115 @@
+// The record that says everything about one primitive: shape rule, lowering to WGSL, derivative, transpose, batching.
+// Built-in operations and a researcher's own use the very same record; nothing looks primitives up by name.
+import type { DType } from "../tensor/dtype.ts";
+import type { Shape } from "../tensor/shape.ts";
+import type { Index, IndexContext, Piece } from "./index-map.ts";
+import type { Node } from "./node.ts";
+
+/** Compile-time parameters of a node. They take part in hash-consing, so they must be plain JSON. */
+export type Attrs = Readonly<Record<string, unknown>>;
+
+export interface Aval {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** What a device can do, as far as choosing a kernel variant is concerned. */
+export interface Capabilities {
+  /** CPU rasterisers (SwiftShader, lavapipe): barriers are slow, wide loads and large register tiles win. */
+  readonly software: boolean;
+  readonly maxStorageBuffers: number;
+}
+
+/** A uniform value of a kernel: a u32, or an f32 wrapped by {@link f32}. */
+export type Uniform = number | { readonly f32: number };
+export const f32 = (value: number): Uniform => ({ f32: value });
+
+/** One dispatch of a hand-written kernel; inputs are bound from binding 1 on, in order, the output after them. */
+export interface KernelCall {
+  /** Text of the WGSL file. */
+  readonly wgsl: string;
+  /** Values of the uniform struct at binding 0, in order. */
+  readonly uniforms: readonly Uniform[];
+  /** Workgroups in all; the program splits them into two dimensions where they exceed the limit. */
+  readonly workgroups: number;
+  /** Replacements for the file's `const NAME = ...; // tune` lines. */
+  readonly constants?: Readonly<Record<string, number>>;
+  /** Floating point operations (a fused multiply-add counts two). */
+  readonly flops: number;
+}
+
+/** One WGSL expression per element; any chain of these fuses into one generated kernel. */
+export interface ElementwiseLowering<A extends Attrs> {
+  readonly kind: "elementwise";
+  /** The expression, given the operands' and the parameters' names. Operands are already bound to names: use them freely. */
+  wgsl(args: readonly string[], params: readonly string[], attrs: A): string;
+  /** Run-time f32 parameters (slopes, exponents): they travel in a uniform, so that one pipeline serves all values. */
+  params?(attrs: A): readonly number[];
+  /** WGSL functions that the expression calls, dependencies first. */
+  readonly helpers?: readonly string[];
+  /** Rough operations per element: 1 for arithmetic, about 20 for a transcendental function. */
+  readonly cost: number;
+}
+
+/** Moves elements without computing: says where the element at an output index comes from. Fuses like elementwise. */
+export interface ViewLowering<A extends Attrs> {
+  readonly kind: "view";
+  /** Sources in order; the first whose condition holds gives the element, 0 where none does. */
+  pieces(node: Node<A>, at: Index, context: IndexContext): readonly Piece[];
+}
+
+/** A hand-written kernel of its own. */
+export interface KernelLowering<A extends Attrs> {
+  readonly kind: "kernel";
+  call(node: Node<A>, capabilities: Capabilities): KernelCall;
+  /** For arguments that the file reads through `fn load_NAME(i: u32)`: their names, so that producers can be fused. */
+  readonly prologues?: Readonly<Record<number, string>>;
+  /** False where the kernel's out-of-order or repeated stores forbid a fused epilogue. Default true. */
+  readonly epilogue?: boolean;
+}
+
+/** Bound from outside: inputs, captured tensors, constants. */
+export interface LeafLowering {
+  readonly kind: "leaf";
+}
+
+export type Lowering<A extends Attrs> =
+  | ElementwiseLowering<A>
+  | ViewLowering<A>
+  | KernelLowering<A>
+  | LeafLowering;
+
+export type Tangent = Node | null;
+
+export interface PrimitiveSpec<A extends Attrs> {
+  readonly name: string;
+  /** Shape and dtype of the result; throws ShapeError or ArgumentError that names the operation. */
+  aval(inputs: readonly Node[], attrs: A): Aval;
+  readonly lowering: Lowering<A>;
+  /**
+   * Whether the node is linear in every f32 argument separately, the others held fixed (matmul, mul, reshape).
+   * Such a primitive needs no `jvp`: its tangent is the sum over arguments of itself with that argument's tangent.
+   */
+  readonly multilinear?: boolean;
+  /** Arguments in which the node is linear jointly (add, concat, the branches of select). Implied by one f32 argument. */
+  readonly jointlyLinear?: readonly number[];
+  /** Tangent of the result. An absent tangent is null, never zeros; at least one is present. */
+  jvp?(node: Node<A>, tangents: readonly Tangent[]): Tangent;
+  /** Cotangent of argument `argument`, in which the node is linear, given the cotangent of the result. */
+  transpose?(cotangent: Node, node: Node<A>, argument: number): Node;
+  /** The same operation with one more leading axis (of `size`) on the result and on the arguments marked in `batched`. */
+  batch(inputs: readonly Node[], batched: readonly boolean[], attrs: A, size: number): Node;
+  /** A simpler equal node, if there is one (x + 0, reshape of reshape, ...). */
+  fold?(inputs: readonly Node[], attrs: A): Node | undefined;
+}
+
+export interface Primitive<A extends Attrs = Attrs> extends PrimitiveSpec<A> {
+  readonly uid: number;
+}
+
+let primitives = 0;
+
+/** Defines a primitive. See docs/custom-ops.md for a walk through the fields. */
+export function primitive<A extends Attrs>(spec: PrimitiveSpec<A>): Primitive<A> {
+  return { ...spec, uid: primitives++ };
+}

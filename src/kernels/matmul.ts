@@ -1,0 +1,110 @@
+// Matrix products. The family is closed: each transpose of a product is again a product with other flags.
+import { ShapeError } from "../tensor/errors.ts";
+import { broadcastShapes, formatShape, numel, type Shape } from "../tensor/shape.ts";
+import { lift, type Operand } from "../graph/leaves.ts";
+import { apply, type Node, type Value } from "../graph/node.ts";
+import { primitive, type KernelCall, type Primitive } from "../graph/primitive.ts";
+import { broadcastTo, reshape } from "./movement.ts";
+import { sumTo } from "./reduce.ts";
+import { planesOf } from "./planes.ts";
+import matmulWgsl from "./wgsl/matmul.wgsl";
+import matmulVec4Wgsl from "./wgsl/matmul_vec4.wgsl";
+
+interface MatmulAttrs extends Readonly<Record<string, unknown>> {
+  /** The first operand is stored [K, M]. */
+  readonly ta: boolean;
+  /** The second operand is stored [N, K]. */
+  readonly tb: boolean;
+}
+
+interface Dims {
+  readonly lead: Shape;
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
+function dimsOf([a, b]: readonly Node[], { ta, tb }: MatmulAttrs): Dims {
+  const [as, bs] = [a!.shape.slice(-2), b!.shape.slice(-2)];
+  const [m, ka] = ta ? [as[1], as[0]] : as;
+  const [kb, n] = tb ? [bs[1], bs[0]] : bs;
+  if (m === undefined || n === undefined || ka === undefined || ka !== kb) {
+    const shown = (x: Node, flag: boolean): string => formatShape(x.shape) + (flag ? " transposed" : "");
+    throw new ShapeError(`matmul: ${shown(a!, ta)} and ${shown(b!, tb)} do not fit: inner extents ${ka} and ${kb}`);
+  }
+  return { lead: broadcastShapes("matmul", a!.shape.slice(0, -2), b!.shape.slice(0, -2)), m, n, k: ka };
+}
+
+export const matmulPrimitive: Primitive<MatmulAttrs> = primitive({
+  name: "matmul",
+  aval: (inputs, attrs) => {
+    const { lead, m, n } = dimsOf(inputs, attrs);
+    return { shape: [...lead, m, n], dtype: "f32" };
+  },
+  lowering: { kind: "kernel", call: (node) => kernelCall(node) },
+  multilinear: true,
+  // C = A B: dA = dC B^T and dB = A^T dC, each in the layout its operand is stored in.
+  transpose(ct, { inputs: [a, b], attrs: { ta, tb } }, argument) {
+    const of = (x: Operand, y: Operand, transposeA: boolean, transposeB: boolean): Node =>
+      matmul(x, y, { transposeA, transposeB });
+    if (argument === 0) return sumTo(ta ? of(b!, ct, tb, true) : of(ct, b!, false, !tb), a!.shape);
+    return sumTo(tb ? of(ct, a!, true, ta) : of(a!, ct, !ta, false), b!.shape);
+  },
+  batch(inputs, batched, { ta, tb }) {
+    const rank = Math.max(...inputs.map((x, i) => x.shape.length - (batched[i] ? 1 : 0)));
+    const [a, b] = inputs.map((x, i) => {
+      if (!batched[i]) return x;
+      const missing = Array<number>(rank + 1 - x.shape.length).fill(1);
+      return reshape(x, [x.shape[0]!, ...missing, ...x.shape.slice(1)]);
+    });
+    return matmul(a!, b!, { transposeA: ta, transposeB: tb });
+  },
+});
+
+/** Register tiles of the two variants: rows by columns per invocation. */
+const VEC4_TILE = 8;
+const SCALAR_TILE = 4;
+
+function kernelCall(node: Node<MatmulAttrs>): KernelCall {
+  const { lead, m, n, k } = dimsOf(node.inputs, node.attrs);
+  const { ta, tb } = node.attrs;
+  const planes = numel(lead);
+  const [pa, pb] = node.inputs.map((x) => planesOf(x.shape.slice(0, -2), lead)!);
+  // Rows of four are read at once where the contiguous axes of both operands allow it.
+  const wide = (ta ? m : k) % 4 === 0 && (tb ? k : n) % 4 === 0 && k % 4 === 0;
+  const tile = wide ? VEC4_TILE : SCALAR_TILE;
+  const tiles = planes * Math.ceil(m / tile) * Math.ceil(n / tile);
+  return {
+    wgsl: wide ? matmulVec4Wgsl : matmulWgsl,
+    uniforms: [m, n, k, planes, pa!.div, pa!.mod, pb!.div, pb!.mod, Number(ta), Number(tb)],
+    workgroups: Math.ceil(tiles / 64),
+    flops: 2 * planes * m * n * k,
+    ...(wide && { constants: { TA: Number(ta), TB: Number(tb) } }),
+  };
+}
+
+export interface MatmulOptions {
+  /** The first operand is given as [..., K, M]. */
+  readonly transposeA?: boolean;
+  /** The second operand is given as [..., N, K]. */
+  readonly transposeB?: boolean;
+}
+
+/**
+ * Matrix product [..., M, K] x [..., K, N] -> [..., M, N]; leading axes broadcast.
+ * @throws ShapeError if an operand has fewer than two axes or the inner extents differ
+ */
+export function matmul(a: Operand, b: Operand, { transposeA: ta = false, transposeB: tb = false }: MatmulOptions = {}): Value {
+  const [x, y] = [lift(a), lift(b)];
+  if (x.shape.length < 2 || y.shape.length < 2) {
+    throw new ShapeError(`matmul: expected at least two axes, got ${formatShape(x.shape)} and ${formatShape(y.shape)}`);
+  }
+  const { lead, m, n } = dimsOf([x, y], { ta, tb });
+  // One shared right operand: its leading axes are further rows of one large product.
+  if (lead.length > 0 && !ta && numel(y.shape.slice(0, -2)) === 1) {
+    const rows = apply(matmulPrimitive, [reshape(x, [-1, x.shape.at(-1)!]), reshape(y, y.shape.slice(-2))], { ta, tb });
+    return reshape(rows, [...lead, m, n]);
+  }
+  const whole = [x, y].map((z) => (planesOf(z.shape.slice(0, -2), lead) ? z : broadcastTo(z, [...lead, ...z.shape.slice(-2)])));
+  return apply(matmulPrimitive, whole, { ta, tb });
+}

@@ -1,0 +1,120 @@
+// Arrays known when a model is loaded: weights, shapes, axes. Model files compute shapes with the operations they compute
+// pictures with; here such arithmetic is done at once, on the host.
+import { FormatError } from "../../tensor/errors.ts";
+import type { DType } from "../../tensor/dtype.ts";
+import { broadcastShapes, formatShape, numel, stridesOf, type Shape } from "../../tensor/shape.ts";
+
+/** A row-major array on the host. Integers of any width are kept exactly up to 2^53. */
+export interface Constant {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly data: Float32Array | Float64Array | Uint8Array | readonly number[];
+}
+
+export function constantOf(data: Constant["data"], shape: Shape = [data.length], dtype: DType = "i32"): Constant {
+  if (numel(shape) !== data.length) {
+    throw new FormatError(`a constant of shape ${formatShape(shape)} needs ${numel(shape)} elements, got ${data.length}`);
+  }
+  return { shape, dtype, data };
+}
+
+export const scalarOf = (value: number, dtype: DType = "i32"): Constant => constantOf([value], [], dtype);
+
+/** The elements as plain numbers. */
+export const numbersOf = (c: Constant): number[] => Array.from(c.data);
+
+/** Applies `f` to every element. */
+export function mapConstant(f: (x: number) => number, c: Constant, dtype: DType = c.dtype): Constant {
+  return typed(Array.from(c.data, f), c.shape, dtype);
+}
+
+/** Applies `f` to pairs of elements under NumPy's broadcasting rule. */
+export function zipConstants(
+  op: string,
+  f: (x: number, y: number) => number,
+  a: Constant,
+  b: Constant,
+  dtype: DType = a.dtype,
+): Constant {
+  const shape = broadcastShapes(op, a.shape, b.shape);
+  const [x, y] = [expandConstant(a, shape).data, expandConstant(b, shape).data];
+  return typed(Array.from(x, (value, i) => f(value, y[i]!)), shape, dtype);
+}
+
+/** Repeats elements along axes of length 1 until the shape is reached. */
+export function expandConstant(c: Constant, shape: Shape): Constant {
+  const own = [...Array<number>(shape.length - c.shape.length).fill(1), ...c.shape];
+  const strides = stridesOf(own).map((stride, axis) => (own[axis] === 1 ? 0 : stride));
+  return pick(c, shape, (at) => at.reduce((offset, i, axis) => offset + i * strides[axis]!, 0));
+}
+
+/** The array of shape `shape` whose element at `at` is the element of `c` at the offset `source(at)`. */
+export function pick(c: Constant, shape: Shape, source: (at: readonly number[]) => number): Constant {
+  const strides = stridesOf(shape);
+  const data = Array.from({ length: numel(shape) }, (_, flat) => {
+    const at = shape.map((length, axis) => Math.floor(flat / strides[axis]!) % length);
+    return c.data[source(at)]!;
+  });
+  return typed(data, shape, c.dtype);
+}
+
+export function transposeConstant(c: Constant, perm: readonly number[]): Constant {
+  const strides = stridesOf(c.shape);
+  return pick(c, perm.map((axis) => c.shape[axis]!), (at) => at.reduce((sum, i, k) => sum + i * strides[perm[k]!]!, 0));
+}
+
+/** Elements at `indices` along one axis; negative indices count from the end. */
+export function gatherConstant(c: Constant, indices: Constant, axis: number): Constant {
+  const strides = stridesOf(c.shape);
+  const length = c.shape[axis]!;
+  const wanted = numbersOf(indices).map((i) => (i < 0 ? i + length : i));
+  const wrong = wanted.find((i) => i < 0 || i >= length);
+  if (wrong !== undefined) throw new FormatError(`index ${wrong} is outside axis ${axis} of ${formatShape(c.shape)}`);
+  const shape = [...c.shape.slice(0, axis), ...indices.shape, ...c.shape.slice(axis + 1)];
+  const inner = stridesOf(indices.shape);
+  return pick(c, shape, (at) => {
+    const k = inner.reduce((sum, stride, i) => sum + stride * at[axis + i]!, 0);
+    const before = at.slice(0, axis).reduce((sum, i, j) => sum + i * strides[j]!, 0);
+    const after = at.slice(axis + inner.length).reduce((sum, i, j) => sum + i * strides[axis + 1 + j]!, 0);
+    return before + wanted[k]! * strides[axis]! + after;
+  });
+}
+
+export function concatConstants(parts: readonly Constant[], axis: number): Constant {
+  const first = parts[0]!;
+  const outer = numel(first.shape.slice(0, axis));
+  const data: number[] = [];
+  for (let i = 0; i < outer; i++) {
+    for (const part of parts) {
+      const run = part.data.length / outer;
+      data.push(...Array.from(part.data.slice(i * run, (i + 1) * run)));
+    }
+  }
+  const length = parts.reduce((sum, part) => sum + part.shape[axis]!, 0);
+  return typed(data, first.shape.with(axis, length), first.dtype);
+}
+
+/** Every `step`-th element from `start` up to, not including, `stop`; both already clamped, steps may be negative. */
+export function sliceConstant(c: Constant, starts: readonly number[], shape: Shape, steps: readonly number[]): Constant {
+  const strides = stridesOf(c.shape);
+  return pick(c, shape, (at) => at.reduce((sum, i, axis) => sum + (starts[axis]! + i * steps[axis]!) * strides[axis]!, 0));
+}
+
+/** A shape with one -1 resolved against a number of elements. */
+export function resolveShape(what: string, elements: number, wanted: readonly number[]): number[] {
+  const known = wanted.reduce((product, length) => (length === -1 ? product : product * length), 1);
+  const shape = wanted.map((length) => (length === -1 ? elements / known : length));
+  if (numel(shape) !== elements || !shape.every((length) => Number.isInteger(length) && length >= 0)) {
+    throw new FormatError(`${what}: ${elements} elements do not fit shape ${formatShape(wanted)}`);
+  }
+  return shape;
+}
+
+/** 0, 1, ..., n - 1: the indices that leave an axis as it is. */
+export function isIdentityIndex(indices: Constant, length: number): boolean {
+  return indices.data.length === length && Array.from(indices.data).every((value, i) => value === i);
+}
+
+function typed(data: number[], shape: Shape, dtype: DType): Constant {
+  return { shape, dtype, data: dtype === "f32" ? Float32Array.from(data) : data };
+}

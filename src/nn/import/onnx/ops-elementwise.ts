@@ -1,0 +1,153 @@
+// Arithmetic, comparisons and activations. Between constants they are computed at once: models do arithmetic on shapes.
+import * as act from "../../../kernels/activations.ts";
+import * as el from "../../../kernels/elementwise.ts";
+import { lift, type Operand } from "../../../graph/leaves.ts";
+import { Node, type Value } from "../../../graph/node.ts";
+import type { DType } from "../../../tensor/dtype.ts";
+import { broadcastShapes } from "../../../tensor/shape.ts";
+import { constantOf, expandConstant, mapConstant, numbersOf, zipConstants, type Constant } from "../constant.ts";
+import { allConstant, attribute, constant, fail, float, int, isConstant, isSequence, item, operand, text, value } from "./call.ts";
+import type { Call, Item, Operator } from "./call.ts";
+import { elementDType } from "./tensor.ts";
+
+/** One argument. `known` computes it on the host where the argument is a constant. */
+function unary(emit: (x: Value, call: Call) => Value, known?: (x: number) => number): Operator {
+  return (call) => {
+    const x = item(call, 0);
+    return known && isConstant(x) ? mapConstant(known, x) : emit(value(call, 0), call);
+  };
+}
+
+/** Two arguments or more (Sum, Max), folded from the left. */
+function binary(emit: (a: Operand, b: Operand) => Value, known: (a: number, b: number) => number, result?: DType): Operator {
+  return (call) => {
+    const constants = allConstant(call);
+    if (constants) return constants.reduce((a, b) => zipConstants(call.node.opType, known, a, b, result));
+    const operands = call.inputs.map((_, i) => operand(call, i));
+    return lift(operands.reduce((a, b) => emit(a, b)));
+  };
+}
+
+/** Integer division truncates in ONNX. */
+const divide: Operator = (call) => {
+  const constants = allConstant(call);
+  if (constants?.[0]?.dtype === "i32") return zipConstants("Div", (a, b) => Math.trunc(a / b), constants[0], constants[1]!);
+  return binary(el.div, (a, b) => a / b)(call);
+};
+
+const remainder: Operator = (call) => {
+  const constants = allConstant(call);
+  if (!constants) return fail(call, "of values that depend on the model's input is not supported");
+  // fmod = 0: the sign of the divisor.
+  const mod = int(call, "fmod", 0) ? (a: number, b: number) => a % b : (a: number, b: number) => a - b * Math.floor(a / b);
+  return zipConstants("Mod", mod, constants[0]!, constants[1]!);
+};
+
+const power: Operator = (call) => {
+  const exponent = item(call, 1);
+  if (allConstant(call)) return binary(el.power, Math.pow)(call);
+  if (isConstant(exponent) && exponent.data.length === 1) return el.pow(value(call, 0), exponent.data[0]!);
+  return el.power(operand(call, 0), operand(call, 1));
+};
+
+const prelu: Operator = (call) => {
+  const x = value(call, 0);
+  return el.add(el.relu(x), el.mul(el.minimum(x, 0), operand(call, 1)));
+};
+
+/** Bounds are attributes up to operator set 10, inputs after it. */
+const clip: Operator = (call) => {
+  const bound = (i: number, name: string, none: number): number =>
+    call.inputs[i] === undefined ? float(call, name, none) : constant(call, i).data[0]!;
+  const [low, high] = [bound(1, "min", -Infinity), bound(2, "max", Infinity)];
+  const x = item(call, 0);
+  if (isConstant(x)) return mapConstant((v) => Math.min(Math.max(v, low), high), x);
+  const v = value(call, 0);
+  const below = high === Infinity ? v : el.minimum(v, high);
+  return low === -Infinity ? below : low === 0 && high === Infinity ? el.relu(v) : el.maximum(below, low);
+};
+
+const castTo = (call: Call, to: DType): Item => {
+  const x = item(call, 0);
+  if (!isConstant(x)) return x instanceof Node && x.dtype === to ? x : el.cast(value(call, 0), to);
+  const convert = { f32: (v: number) => v, i32: Math.trunc, bool: (v: number) => Number(v !== 0) }[to];
+  return mapConstant(convert, x, to);
+};
+
+const cast: Operator = (call) => castTo(call, elementDType("the result of Cast", attribute(call, "to")?.i ?? 0));
+
+const castLike: Operator = (call) => {
+  const like = item(call, 1);
+  return isSequence(like) ? fail(call, "cannot cast to a sequence") : castTo(call, like.dtype);
+};
+
+const where: Operator = (call) => {
+  const constants = allConstant(call);
+  if (!constants) return el.select(operand(call, 0), operand(call, 1), operand(call, 2));
+  const shape = constants.map((c) => c.shape).reduce((a, b) => broadcastShapes("Where", a, b));
+  const [condition, yes, no] = constants.map((c) => expandConstant(c, shape)) as [Constant, Constant, Constant];
+  return constantOf(numbersOf(yes).map((v, i) => (condition.data[i] ? v : no.data[i]!)), shape, yes.dtype);
+};
+
+const compare = (emit: (a: Operand, b: Operand) => Value, known: (a: number, b: number) => boolean): Operator =>
+  binary(emit, (a, b) => Number(known(a, b)), "bool");
+
+const hardSigmoid = (x: Value, call: Call): Value =>
+  act.hardSigmoid(x, { alpha: float(call, "alpha", 0.2), beta: float(call, "beta", 0.5) });
+
+const selu = (x: Value, call: Call): Value => {
+  const [alpha, gamma] = [float(call, "alpha", 1.67326319217681884765625), float(call, "gamma", 1.05070102214813232421875)];
+  return el.mul(act.elu(x, { alpha }), gamma);
+};
+
+export const elementwiseOperators: Readonly<Record<string, Operator>> = {
+  Add: binary(el.add, (a, b) => a + b),
+  Sub: binary(el.sub, (a, b) => a - b),
+  Mul: binary(el.mul, (a, b) => a * b),
+  Div: divide,
+  Mod: remainder,
+  Pow: power,
+  Sum: binary(el.add, (a, b) => a + b),
+  Max: binary(el.maximum, Math.max),
+  Min: binary(el.minimum, Math.min),
+  Neg: unary(el.neg, (x) => -x),
+  Abs: unary(el.abs, Math.abs),
+  Sign: unary(el.sign, Math.sign),
+  Sqrt: unary(el.sqrt, Math.sqrt),
+  Reciprocal: unary(el.reciprocal, (x) => 1 / x),
+  Exp: unary(el.exp, Math.exp),
+  Log: unary(el.log, Math.log),
+  Sin: unary(el.sin, Math.sin),
+  Cos: unary(el.cos, Math.cos),
+  Erf: unary(el.erf),
+  // Only for shape arithmetic: on the device their derivative is zero wherever it exists.
+  Floor: (call) => mapConstant(Math.floor, constant(call, 0)),
+  Ceil: (call) => mapConstant(Math.ceil, constant(call, 0)),
+  Equal: compare(el.equal, (a, b) => a === b),
+  Greater: compare(el.greater, (a, b) => a > b),
+  GreaterOrEqual: compare(el.greaterEqual, (a, b) => a >= b),
+  Less: compare(el.less, (a, b) => a < b),
+  LessOrEqual: compare(el.lessEqual, (a, b) => a <= b),
+  And: compare(el.logicalAnd, (a, b) => a !== 0 && b !== 0),
+  Or: compare(el.logicalOr, (a, b) => a !== 0 || b !== 0),
+  Not: unary(el.logicalNot, (x) => Number(x === 0)),
+  Where: where,
+  Cast: cast,
+  CastLike: castLike,
+  Clip: clip,
+  Relu: unary(el.relu, (x) => Math.max(x, 0)),
+  LeakyRelu: unary((x, call) => el.leakyRelu(x, { slope: float(call, "alpha", 0.01) })),
+  PRelu: prelu,
+  Elu: unary((x, call) => act.elu(x, { alpha: float(call, "alpha", 1) })),
+  Selu: unary(selu),
+  Gelu: unary((x, call) => act.gelu(x, { approximate: text(call, "approximate", "none") as "none" | "tanh" })),
+  Mish: unary((x) => el.mul(x, el.tanh(el.softplus(x)))),
+  Sigmoid: unary(el.sigmoid),
+  Tanh: unary(el.tanh),
+  Softplus: unary((x) => el.softplus(x)),
+  Softsign: unary((x) => el.div(x, el.add(el.abs(x), 1))),
+  HardSigmoid: unary(hardSigmoid),
+  HardSwish: unary(act.hardSwish),
+  Identity: (call) => item(call, 0),
+  Dropout: (call) => item(call, 0),
+};

@@ -1,0 +1,309 @@
+import { describeAdapter, findAdapter, type AdapterInfo } from "./adapter.ts";
+import { BYTES_PER_ELEMENT, type DType } from "./dtype.ts";
+import { AumannError, DeviceLostError, LimitError, OutOfMemoryError, ShaderError } from "./errors.ts";
+import { elementsOf, hostArray, type HostArray } from "./host.ts";
+import { BufferPool, BufferUsage, formatBytes, type Allocation } from "./pool.ts";
+import { compilePipeline } from "./shader.ts";
+import { numel, type Shape } from "./shape.ts";
+import { Tensor } from "./tensor.ts";
+
+/** Limits that decide what a program may do; a device is asked for as much of each as its adapter has. */
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxUniformBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
+  "maxComputeWorkgroupsPerDimension",
+  "minStorageBufferOffsetAlignment",
+  "minUniformBufferOffsetAlignment",
+] as const;
+export type DeviceLimits = Readonly<Record<(typeof LIMITS)[number], number>>;
+
+/** Optional abilities, requested wherever the adapter has them. */
+const FEATURES = { timestampQuery: "timestamp-query", shaderF16: "shader-f16" } as const;
+export type DeviceFeatures = Readonly<Record<keyof typeof FEATURES, boolean>>;
+
+export interface DeviceOptions {
+  /** WebGPU's entry point, when it is neither `navigator.gpu` nor to be made by the npm package `webgpu`. */
+  gpu?: GPU;
+  /** An adapter chosen by the caller. */
+  adapter?: GPUAdapter;
+  /** A device shared with other code; `destroy()` then frees what was allocated here, and leaves the device alive. */
+  device?: GPUDevice;
+  powerPreference?: GPUPowerPreference;
+  /** Most bytes of released memory kept for reuse; 512 MiB by default. */
+  poolBytes?: number;
+}
+
+const DEFAULT_POOL_BYTES = 512 * 2 ** 20;
+
+/** What a device came from, kept as long as the device: Dawn in Node ends a device whose origin is collected. */
+const origins = /* @__PURE__ */ new WeakMap<GPUDevice, { gpu: GPU | undefined; adapter: GPUAdapter }>();
+
+/**
+ * Opens a WebGPU device: in browsers and workers their own, in Node that of the npm package `webgpu`.
+ * @throws NoAdapterError when there is none, in one sentence that says what to install
+ */
+export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
+  const poolBytes = options.poolBytes ?? DEFAULT_POOL_BYTES;
+  if (options.device !== undefined) return new Device(options.device, { poolBytes, shared: true });
+  const { powerPreference } = options;
+  const found =
+    options.adapter === undefined
+      ? await findAdapter(options.gpu, powerPreference === undefined ? {} : { powerPreference })
+      : { gpu: options.gpu, adapter: options.adapter };
+  const { adapter } = found;
+  const raisable = LIMITS.filter((name) => name.startsWith("max"));
+  const device = await adapter.requestDevice({
+    requiredLimits: Object.fromEntries(raisable.map((name) => [name, adapter.limits[name]])),
+    requiredFeatures: Object.values(FEATURES).filter((name) => adapter.features.has(name)),
+  });
+  origins.set(device, found);
+  return new Device(device, { poolBytes, shared: false });
+}
+
+/** A GPU, the memory taken from it, and the kernels compiled for it. Made by `openDevice`. */
+export class Device {
+  readonly gpu: GPUDevice;
+  readonly info: AdapterInfo;
+  readonly limits: DeviceLimits;
+  readonly features: DeviceFeatures;
+  /** Work done since the device was opened; whoever encodes a pass adds its dispatches. */
+  readonly counters = { submits: 0, dispatches: 0, readbacks: 0, pipelines: 0, bytesUploaded: 0, bytesRead: 0 };
+  readonly #storage: BufferPool;
+  readonly #staging: BufferPool;
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #shared: boolean;
+  #lostBecause: string | undefined;
+  #fault: AumannError | undefined;
+
+  /** @internal Use `openDevice`. */
+  constructor(gpu: GPUDevice, options: { poolBytes: number; shared: boolean }) {
+    this.gpu = gpu;
+    this.info = describeAdapter(gpu.adapterInfo);
+    this.limits = Object.fromEntries(LIMITS.map((name) => [name, gpu.limits[name]])) as DeviceLimits;
+    this.features = {
+      timestampQuery: gpu.features.has(FEATURES.timestampQuery),
+      shaderF16: gpu.features.has(FEATURES.shaderF16),
+    };
+    const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
+    this.#storage = new BufferPool(gpu, STORAGE | UNIFORM | COPY_SRC | COPY_DST, options.poolBytes);
+    this.#staging = new BufferPool(gpu, MAP_READ | COPY_DST, options.poolBytes / 8);
+    this.#shared = options.shared;
+    void gpu.lost.then(({ reason, message }) => (this.#lostBecause ??= message || reason));
+    gpu.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      this.#fault ??= typedError("a command", event.error);
+    });
+  }
+
+  /** Bytes of tensors and scratch handed out, bytes idle in the pool, and the highest `live` since `resetPeak()`. */
+  get memory(): { readonly live: number; readonly pooled: number; readonly peak: number } {
+    return { ...this.#storage.memory };
+  }
+
+  resetPeak(): void {
+    this.#storage.memory.peak = this.#storage.memory.live;
+  }
+
+  /** Frees the memory that is kept for reuse. */
+  trim(): void {
+    this.#storage.trim();
+    this.#staging.trim();
+  }
+
+  get lost(): boolean {
+    return this.#lostBecause !== undefined;
+  }
+
+  /** @throws DeviceLostError once the device is gone */
+  assertAlive(): void {
+    if (this.#lostBecause === undefined) return;
+    throw new DeviceLostError(
+      `the WebGPU device is lost (${this.#lostBecause}); open a new one with openDevice() and upload again`,
+    );
+  }
+
+  /**
+   * Uploads an array.
+   * @param data row-major elements, or an array that `read()` returned
+   * @param shape defaults to the array's own shape, or to `[data.length]`
+   * @param dtype defaults to the array's own type, or to `f32`
+   * @throws ShapeError when the number of elements is not that of the shape
+   * @throws LimitError when it does not fit one buffer of this adapter
+   */
+  tensor(data: HostArray | ArrayLike<number>, shape?: Shape, dtype?: DType): Tensor {
+    const array =
+      "dtype" in data
+        ? hostArray(data.data, shape ?? data.shape, dtype ?? data.dtype)
+        : hostArray(data, shape ?? [data.length], dtype);
+    const allocation = this.allocate(array.data.byteLength);
+    this.gpu.queue.writeBuffer(allocation.buffer, 0, array.data as Float32Array<ArrayBuffer>);
+    this.counters.bytesUploaded += array.data.byteLength;
+    return new Tensor(this, array.shape, array.dtype, allocation);
+  }
+
+  /**
+   * Storage memory of at least `bytes`, holding whatever was there before; `release` it after use.
+   * @throws LimitError when one binding of this adapter cannot be that large
+   */
+  allocate(bytes: number, label?: string): Allocation {
+    this.assertAlive();
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.limits;
+    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    if (bytes > limit) {
+      throw new LimitError(
+        `${label ?? "a tensor"} needs ${formatBytes(bytes)} in one buffer, and this adapter binds at most ` +
+          `${formatBytes(limit)}; use a smaller batch, or split the array`,
+      );
+    }
+    return this.#storage.take(bytes, limit, label);
+  }
+
+  /** Gives memory back for reuse; the commands already submitted still find their data. */
+  release(allocation: Allocation): void {
+    // The buffers of a lost device are gone already.
+    if (!this.lost) this.#storage.give(allocation);
+  }
+
+  /**
+   * A compute pipeline, compiled once per WGSL text: entry point `main`, automatic layout.
+   * @throws ShaderError with the compiler's messages and the lines they point at
+   */
+  pipeline(wgsl: string, label: string): Promise<GPUComputePipeline> {
+    this.assertAlive();
+    let pipeline = this.#pipelines.get(wgsl);
+    if (pipeline === undefined) {
+      this.counters.pipelines++;
+      pipeline = compilePipeline(this.gpu, wgsl, label);
+      this.#pipelines.set(wgsl, pipeline);
+    }
+    return pipeline;
+  }
+
+  submit(encoder: GPUCommandEncoder): void {
+    this.assertAlive();
+    this.gpu.queue.submit([encoder.finish()]);
+    this.counters.submits++;
+  }
+
+  /** Copies tensors to the host in their order: one submit and one wait for all of them. */
+  async read(tensors: readonly Tensor[]): Promise<HostArray[]> {
+    const encoder = this.gpu.createCommandEncoder({ label: "read" });
+    const finish = this.encodeRead(encoder, tensors);
+    this.submit(encoder);
+    return await finish();
+  }
+
+  /**
+   * Adds copies of tensors to an encoder that also computes them. Submit the encoder, then call what this returns, once,
+   * to wait for the elements.
+   */
+  encodeRead(encoder: GPUCommandEncoder, tensors: readonly Tensor[]): () => Promise<HostArray[]> {
+    this.assertAlive();
+    const sizes = tensors.map(({ shape }) => numel(shape) * BYTES_PER_ELEMENT);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    const sources = tensors.map(({ allocation }) => allocation.buffer);
+    if (total > this.limits.maxBufferSize) {
+      const limit = formatBytes(this.limits.maxBufferSize);
+      throw new LimitError(`reading ${formatBytes(total)} at once passes this adapter's ${limit}; read fewer tensors`);
+    }
+    const staging = this.#staging.take(total, this.limits.maxBufferSize, "read");
+    let offset = 0;
+    sources.forEach((source, i) => {
+      const size = sizes[i] ?? 0;
+      if (size > 0) encoder.copyBufferToBuffer(source, 0, staging.buffer, offset, size);
+      offset += size;
+    });
+    return async () => {
+      const bytes = await this.#mapAndCopy(staging, total);
+      let start = 0;
+      return tensors.map(({ shape, dtype }, i) => {
+        const end = start + (sizes[i] ?? 0);
+        const data = elementsOf(bytes.slice(start, end), dtype);
+        start = end;
+        return { shape, dtype, data };
+      });
+    };
+  }
+
+  /**
+   * Runs WebGPU calls and turns what goes wrong in them into errors of this package. Calls of two such blocks must not be
+   * interleaved: error scopes are a stack.
+   * @param what names the work in the message
+   * @throws ShaderError for a command that validation refuses
+   * @throws OutOfMemoryError when the device has no memory left
+   */
+  async withErrorScope<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+    this.assertAlive();
+    const filters = ["validation", "out-of-memory", "internal"] as const;
+    filters.forEach((filter) => this.gpu.pushErrorScope(filter));
+    const settled = await settle(work);
+    const errors = await Promise.all(filters.map(() => this.gpu.popErrorScope())).catch(() => []);
+    this.assertAlive();
+    const error = errors.find((candidate) => candidate !== null);
+    // What WebGPU refused is the likelier reason for whatever the work itself threw afterwards.
+    if (error) throw typedError(what, error, "thrown" in settled ? settled.thrown : undefined);
+    if ("thrown" in settled) throw settled.thrown;
+    return settled.value;
+  }
+
+  /** Frees all memory and ends the device; what is used afterwards throws DeviceLostError. */
+  destroy(): void {
+    if (this.lost) return;
+    this.#lostBecause = "destroy() was called";
+    this.#storage.destroy();
+    this.#staging.destroy();
+    this.#pipelines.clear();
+    if (!this.#shared) this.gpu.destroy();
+  }
+
+  async #mapAndCopy(staging: Allocation, size: number): Promise<ArrayBuffer> {
+    try {
+      // GPUMapMode.READ, a global that Node lacks.
+      await staging.buffer.mapAsync(1);
+    } catch (cause) {
+      this.assertAlive();
+      this.#throwFault();
+      throw new AumannError("the device could not return results", { cause });
+    }
+    this.counters.readbacks++;
+    this.counters.bytesRead += size;
+    const bytes = staging.buffer.getMappedRange(0, size).slice(0);
+    staging.buffer.unmap();
+    this.#staging.give(staging);
+    this.#throwFault();
+    return bytes;
+  }
+
+  /** An error that no scope caught makes the results unreliable, so that the next read reports it. */
+  #throwFault(): void {
+    const fault = this.#fault;
+    this.#fault = undefined;
+    if (fault !== undefined) throw fault;
+  }
+}
+
+async function settle<T>(work: () => T | Promise<T>): Promise<{ value: T } | { thrown: unknown }> {
+  try {
+    return { value: await work() };
+  } catch (thrown) {
+    return { thrown };
+  }
+}
+
+function typedError(what: string, error: GPUError, cause?: unknown): AumannError {
+  const kind = (Object.getPrototypeOf(error) as object | null)?.constructor.name;
+  if (kind === "GPUOutOfMemoryError") {
+    const advice = "dispose of tensors, or use a smaller batch";
+    return new OutOfMemoryError(`${what}: the device is out of memory; ${advice}`, { cause });
+  }
+  if (kind === "GPUValidationError")
+    return new ShaderError(`${what} was refused by WebGPU: ${error.message}`, { cause });
+  return new AumannError(`${what} failed inside the driver: ${error.message}`, { cause });
+}

@@ -1,0 +1,27 @@
+// aumann/view: explanations as pictures, charts and pages. Stand-alone: no canvas, no dependency, any runtime.
+export { type Bar, type BarChartOptions, type ColorBarOptions, barChart, colorBar } from "./bar-chart.ts";
+export { type ColorMap, blueWhiteRed, colorAt, grey, inferno, viridis } from "./color.ts";
+export {
+  type HeatMapOptions,
+  type OverlayOptions,
+  type Picture,
+  type Reduction,
+  type ScaleOptions,
+  attributedImage,
+  heatMap,
+  signedOverlay,
+} from "./heatmap.ts";
+export { type Axis, type LineChartOptions, type Series, lineChart } from "./line-chart.ts";
+export { type Pixels, dataUrl, encodePng, pngDataUrl } from "./png.ts";
+export {
+  type ImageOptions,
+  type Interpolation,
+  type Layout,
+  type NumericArray,
+  type Raster,
+  rasterOf,
+} from "./raster.ts";
+export { type Cell, type Figure, type ReportOptions, type ReportSection, type Table, report } from "./report.ts";
+export { formatNumber, percentile } from "./scale.ts";
+export { type LabelledStripOptions, type StripOptions, labelledStrip, strip } from "./strip.ts";
+export { type ChartText, escapeText } from "./svg.ts";
