@@ -1,7 +1,7 @@
 // Adds a leading axis. Only nodes that depend on a batched input get it; everything else is computed once and shared.
 import type { Node } from "../graph/node.ts";
 import { dependents, reachable } from "../graph/trace.ts";
-import { broadcastTo } from "../kernels/movement.ts";
+import { broadcastTo } from "../kernels/broadcast.ts";
 
 export interface Batched {
   readonly node: Node;

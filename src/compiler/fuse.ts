@@ -6,7 +6,8 @@
 // (as epilogue), or an earlier region over the same elements (as one more output), so that most activations, masks and
 // residual additions cost no dispatch.
 import { numel } from "../tensor/shape.ts";
-import { reshapePrimitive, broadcastPrimitive } from "../kernels/movement.ts";
+import { broadcastPrimitive } from "../kernels/broadcast.ts";
+import { reshapePrimitive } from "../kernels/movement.ts";
 import { constantPrimitive, inputPrimitive } from "../graph/leaves.ts";
 import { is, type Node } from "../graph/node.ts";
 import { reachable } from "../graph/trace.ts";

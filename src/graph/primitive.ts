@@ -91,8 +91,10 @@ export interface PrimitiveSpec<A extends Attrs> {
    * Such a primitive needs no `jvp`: its tangent is the sum over arguments of itself with that argument's tangent.
    */
   readonly multilinear?: boolean;
-  /** Arguments in which the node is linear jointly (add, concat, the branches of select). Implied by one f32 argument. */
-  readonly jointlyLinear?: readonly number[];
+  /** Arguments in which the node is linear jointly (add, concat, the branches of select). */
+  readonly jointlyLinear?: readonly number[] | "all";
+  /** Whether the derivative jumps somewhere (rectifiers, maxima, comparisons): decides default quadrature rules. */
+  readonly kink?: boolean;
   /** Tangent of the result. An absent tangent is null, never zeros; at least one is present. */
   jvp?(node: Node<A>, tangents: readonly Tangent[]): Tangent;
   /** Cotangent of argument `argument`, in which the node is linear, given the cotangent of the result. */

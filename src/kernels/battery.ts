@@ -18,7 +18,7 @@ export interface BatteryInput {
 
 export interface BatteryCase {
   readonly inputs: readonly BatteryInput[];
-  fn(...inputs: Value[]): Value;
+  readonly fn: (...inputs: Value[]) => Value;
   /** Shape of the result, where the case says what it must be. */
   readonly shape?: Shape;
   /** False for results that derivatives take as constants although they vary: only "no derivative" is checked. */
@@ -47,9 +47,24 @@ export const onPairs = (
     [
       [[], [], []],
       [[1], [1], [1]],
-      [[3, 5], [3, 5], [3, 5]],
-      [[2, 1, 3], [5, 1], [2, 5, 3]],
+      [
+        [3, 5],
+        [3, 5],
+        [3, 5],
+      ],
+      [
+        [2, 1, 3],
+        [5, 1],
+        [2, 5, 3],
+      ],
       [[], [7], [7]],
       [[4, 3], [3], [4, 3]],
     ] as const
-  ).map(([a, b, shape]) => ({ inputs: [{ ...left, shape: a }, { ...right, shape: b }], fn, shape }));
+  ).map(([a, b, shape]) => ({
+    inputs: [
+      { ...left, shape: a },
+      { ...right, shape: b },
+    ],
+    fn,
+    shape,
+  }));

@@ -4,10 +4,11 @@ import type { Shape } from "../tensor/shape.ts";
 import { numel } from "../tensor/shape.ts";
 import type { KernelCall } from "../graph/primitive.ts";
 import conv_dense from "./wgsl/conv_dense.wgsl";
-import conv_depthwise from "./wgsl/conv_depthwise.wgsl";
 import conv_depthwise_weight_grad from "./wgsl/conv_depthwise_weight_grad.wgsl";
 import conv_pointwise from "./wgsl/conv_pointwise.wgsl";
 import conv_pointwise_grad from "./wgsl/conv_pointwise_grad.wgsl";
+import conv_shallow from "./wgsl/conv_shallow.wgsl";
+import conv_sliding from "./wgsl/conv_sliding.wgsl";
 import conv_weight_grad from "./wgsl/conv_weight_grad.wgsl";
 import type { Window } from "./window.ts";
 
@@ -36,7 +37,7 @@ export interface ConvSizes {
 }
 
 const LANES = 64;
-/** Tiles of one invocation, as written in the kernels. */
+/** Tiles of one invocation, as written in the kernels of pointwise convolutions and weight gradients. */
 const CHANNELS = 8;
 const PIXELS = 8;
 const WEIGHT_CHANNELS = 4;
@@ -45,7 +46,14 @@ const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
 /** Multiplications and additions, each counted, of any of the three convolutions. */
 const flopsOf = (attrs: ConvAttrs, s: ConvSizes): number =>
-  2 * Math.max(1, attrs.lead) * s.images * attrs.groups * s.outChannels * s.inChannels * numel(attrs.kernel) * numel(s.output);
+  2 *
+  Math.max(1, attrs.lead) *
+  s.images *
+  attrs.groups *
+  s.outChannels *
+  s.inChannels *
+  numel(attrs.kernel) *
+  numel(s.output);
 
 function call(wgsl: string, uniforms: readonly number[], invocations: number, flops: number): KernelCall {
   return { wgsl, uniforms: [...uniforms, invocations], workgroups: Math.ceil(invocations / LANES), flops };
@@ -66,9 +74,8 @@ export function dataCall(attrs: ConvAttrs, s: ConvSizes, backward: boolean): Ker
     const uniforms = [s.images, attrs.groups, m, k, pixels, mTiles, pTiles, ...planes];
     return call(backward ? conv_pointwise_grad : conv_pointwise, uniforms, rows * mTiles * pTiles, flops);
   }
-  const depthwise = s.inChannels === 1 && attrs.groups > 1;
-  const mTiles = depthwise ? m : tiles(m, CHANNELS);
-  const { fields, invocations } = correlation(attrs, s.output, backward, mTiles);
+  const TM = m === 1 ? 1 : m <= 4 ? 4 : 8;
+  const { fields, invocations } = correlation(attrs, s.output, backward, tiles(m, TM));
   const taps = numel(attrs.kernel);
   const [perOut, perIn] = [s.inChannels * taps, taps];
   const uniforms = [
@@ -76,7 +83,23 @@ export function dataCall(attrs: ConvAttrs, s: ConvSizes, backward: boolean): Ker
     ...(backward ? [perIn, perOut] : [perOut, perIn]),
     ...planes,
   ];
-  return call(depthwise ? conv_depthwise : conv_dense, uniforms, rows * invocations, flops);
+  const { wgsl, constants } = k >= DEEP ? { wgsl: conv_dense, constants: {} } : shallow(attrs, backward);
+  return { ...call(wgsl, uniforms, rows * invocations, flops), constants: { TM, ...constants } };
+}
+
+/** From so many input channels on, they make the better inner loop; below, the taps of a row do. */
+const DEEP = 4;
+/** Taps of a row that the kernels for few channels can take at once. */
+const MOST_TAPS = 7;
+
+function shallow(attrs: ConvAttrs, backward: boolean) {
+  const [taps, stride, dilation] = [attrs.kernel[1], attrs.stride[1], attrs.dilation[1]];
+  if (stride === 1 && dilation === 1 && taps <= MOST_TAPS) return { wgsl: conv_sliding, constants: { TAPS: taps } };
+  // The phases of a strided transpose have different numbers of taps.
+  const equal = !backward || stride === 1;
+  let TAPS = equal ? Math.min(taps, MOST_TAPS) : 1;
+  while (taps % TAPS !== 0) TAPS--;
+  return { wgsl: conv_shallow, constants: { TAPS } };
 }
 
 /** The geometry fields of the uniform struct in conv_dense.wgsl, and the invocations per plane, image and group. */
@@ -86,7 +109,13 @@ function correlation(attrs: ConvAttrs, output: readonly [number, number], backwa
   const [y, x] = ([0, 1] as const).map((axis) => {
     const common = gcd(stride[axis], dilation[axis]);
     return backward
-      ? { phases: stride[axis], move: 1, tap: stride[axis] / common, step: dilation[axis] / common, offset: padding[axis] }
+      ? {
+          phases: stride[axis],
+          move: 1,
+          tap: stride[axis] / common,
+          step: dilation[axis] / common,
+          offset: padding[axis],
+        }
       : { phases: 1, move: stride[axis], tap: 1, step: dilation[axis], offset: -padding[axis] >>> 0 };
   });
   const rows = tiles(to[0], y!.phases);

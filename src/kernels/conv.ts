@@ -8,8 +8,9 @@ import { apply, is, type Node, type Value } from "../graph/node.ts";
 import { primitive, type Primitive } from "../graph/primitive.ts";
 import { dataCall, inner, weightCall, type ConvAttrs, type ConvSizes } from "./conv-call.ts";
 import { matmul } from "./matmul.ts";
-import { broadcastPrimitive, broadcastTo, reshape } from "./movement.ts";
-import { sum } from "./reduce.ts";
+import { broadcastPrimitive, broadcastTo } from "./broadcast.ts";
+import { reshape } from "./movement.ts";
+import { sum } from "./broadcast.ts";
 import { outputsOf, paddingOf, pairOf, planeOf, type Padding, type Pair } from "./window.ts";
 
 export type { ConvAttrs } from "./conv-call.ts";
@@ -117,7 +118,8 @@ function compute(result: Role, given: Partial<Record<Role, Planes>>, attrs: Conv
   if (result === "w") return weightGrad(x!, y!, attrs);
   const prim = result === "y" ? convForwardPrimitive : convInputGradPrimitive;
   const data = (result === "y" ? x : y)!;
-  if (attrs.lead > 0 && planesOf(w!.node) === 1 && planesOf(data.node) === 1) return computeOnce(prim, [data.node, w!.node], attrs);
+  if (attrs.lead > 0 && planesOf(w!.node) === 1 && planesOf(data.node) === 1)
+    return computeOnce(prim, [data.node, w!.node], attrs);
   if (attrs.lead > 0 && planesOf(w!.node) === 1 && planesOf(data.node) === attrs.lead) {
     // One set of weights: the planes are nothing but more images.
     const [, images, ...rest] = data.node.shape;
@@ -161,7 +163,10 @@ function weightGrad(x: Planes, y: Planes, attrs: ConvAttrs): Node {
   while (images % parts !== 0) parts++;
   if (parts <= 1) return apply(convWeightGradPrimitive, [x.node, y.node], all);
   const split = (node: Node) => reshape(node, [parts, images / parts, ...node.shape.slice(1)]);
-  return sum(apply(convWeightGradPrimitive, [split(x.node), split(y.node)], { ...attrs, lead: parts, repeat: [1, 1] }), 0);
+  return sum(
+    apply(convWeightGradPrimitive, [split(x.node), split(y.node)], { ...attrs, lead: parts, repeat: [1, 1] }),
+    0,
+  );
 }
 
 /** The cotangent of an operand from that of all planes of the result which read it. */
@@ -183,7 +188,9 @@ function batchConvolution(
   size: number,
 ): Node {
   const before = Math.max(1, attrs.lead);
-  const operands = inputs.map((x, i) => (batched[i] ? withAxis(x, attrs, i, before, size) : { node: x, repeat: attrs.repeat[i]! }));
+  const operands = inputs.map((x, i) =>
+    batched[i] ? withAxis(x, attrs, i, before, size) : { node: x, repeat: attrs.repeat[i]! },
+  );
   const given = { [roles[0]]: operands[0]!, [roles[1]]: operands[1]! };
   const made = compute(result, given, { ...attrs, lead: size * before });
   return attrs.lead > 0 ? reshape(made, [size, attrs.lead, ...made.shape.slice(1)]) : made;
@@ -201,11 +208,17 @@ function withAxis(x: Node, attrs: ConvAttrs, operand: number, before: number, si
   return { node: reshape(repeated, [size * outer * planes, ...rest]), repeat };
 }
 
-function attrsOf(op: string, input: readonly [number, number], kernel: readonly [number, number], options: ConvOptions): ConvAttrs {
+function attrsOf(
+  op: string,
+  input: readonly [number, number],
+  kernel: readonly [number, number],
+  options: ConvOptions,
+): ConvAttrs {
   const stride = pairOf(op, "stride", options.stride ?? 1, 1);
   const dilation = pairOf(op, "dilation", options.dilation ?? 1, 1);
   const groups = options.groups ?? 1;
-  if (!Number.isInteger(groups) || groups < 1) throw new ArgumentError(`${op}: groups must be a whole number >= 1, got ${groups}`);
+  if (!Number.isInteger(groups) || groups < 1)
+    throw new ArgumentError(`${op}: groups must be a whole number >= 1, got ${groups}`);
   const padding = paddingOf(op, options.padding ?? 0, input, { kernel, stride, dilation });
   return { stride, padding, dilation, groups, input, kernel, lead: 0, repeat: [1, 1] };
 }
@@ -255,7 +268,11 @@ export function conv2d(x: Operand, w: Operand, options: ConvOptions = {}): Value
  * @param options those of the convolution, and `input`: [H, W] of x
  * @returns [N, C, H, W]
  */
-export function convInputGrad(ct: Operand, w: Operand, options: ConvOptions & { input: readonly [number, number] }): Value {
+export function convInputGrad(
+  ct: Operand,
+  w: Operand,
+  options: ConvOptions & { input: readonly [number, number] },
+): Value {
   const [y, weights] = [lift(ct), lift(w)];
   planeOf("convInputGrad", y.shape, 4);
   const attrs = attrsOf("convInputGrad", options.input, kernelOf("convInputGrad", weights), options);
@@ -269,7 +286,11 @@ export function convInputGrad(ct: Operand, w: Operand, options: ConvOptions & { 
  * @param options those of the convolution, and `kernel`: [kh, kw]
  * @returns [O, C / groups, kh, kw]
  */
-export function convWeightGrad(x: Operand, ct: Operand, options: ConvOptions & { kernel: readonly [number, number] }): Value {
+export function convWeightGrad(
+  x: Operand,
+  ct: Operand,
+  options: ConvOptions & { kernel: readonly [number, number] },
+): Value {
   const [node, y] = [lift(x), lift(ct)];
   const attrs = attrsOf("convWeightGrad", planeOf("convWeightGrad", node.shape, 4), options.kernel, options);
   sizesOf("convWeightGrad", ["x", "y"], [node, y], attrs);

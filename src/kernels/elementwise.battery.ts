@@ -10,7 +10,13 @@ const BOOL = { dtype: "bool" } as const;
 const SPREAD = { low: -3, high: 3 };
 
 export const battery: Battery = {
-  add: [...onPairs(k.add), ...onPairs(k.add, WHOLE), ...onShapes((x) => k.add(x, 0.75))],
+  add: [
+    // More than one workgroup.
+    { inputs: [{ shape: [3, 1, 70] }, { shape: [50, 1] }], fn: k.add, shape: [3, 50, 70] },
+    ...onPairs(k.add),
+    ...onPairs(k.add, WHOLE),
+    ...onShapes((x) => k.add(x, 0.75)),
+  ],
   sub: [...onPairs(k.sub), ...onPairs(k.sub, WHOLE), ...onShapes((x) => k.sub(0.75, x))],
   mul: [...onPairs(k.mul), ...onPairs(k.mul, WHOLE), ...onShapes((x) => k.mul(x, -1.5))],
   div: [...onPairs(k.div, {}, NONZERO), ...onShapes((x) => k.div(2, x), NONZERO)],
@@ -31,24 +37,44 @@ export const battery: Battery = {
     ...onShapes((x) => k.power(x, 2.7), POSITIVE),
     ...onShapes((x) => k.power(2, x), WIDE),
   ],
-  pow: [0, 1, 2, 0.5, -1, 5].map((e) => ({ inputs: [{ shape: [5], ...POSITIVE }], fn: (x) => k.pow(x, e), shape: [5] })),
+  pow: [0, 1, 2, 0.5, -1, 5].map((e) => ({
+    inputs: [{ shape: [5], ...POSITIVE }],
+    fn: (x) => k.pow(x, e),
+    shape: [5],
+  })),
   sin: onShapes(k.sin, WIDE),
   cos: onShapes(k.cos, WIDE),
-  tanh: onShapes(k.tanh, WIDE),
+  // Where tanh nears 1, its slope 1 - y^2 keeps few digits of y in f32.
+  tanh: onShapes(k.tanh, WIDE).map((c) => ({ ...c, tolerance: 3e-4 })),
   sigmoid: onShapes(k.sigmoid, WIDE),
   softplus: [...onShapes((x) => k.softplus(x), WIDE), ...onShapes((x) => k.softplus(x, { beta: 3.5 }), WIDE)],
   smoothRelu: onShapes((x) => k.smoothRelu(x)),
   erf: onShapes(k.erf, WIDE),
   relu: onShapes(k.relu, NONZERO),
   leakyRelu: [...onShapes((x) => k.leakyRelu(x), NONZERO), ...onShapes((x) => k.leakyRelu(x, { slope: 0.3 }), NONZERO)],
-  maximum: [...onPairs(k.maximum, SPREAD), ...onShapes((x) => k.maximum(x, 0.25), { avoid: [0.25] }), ...onPairs(k.maximum, WHOLE)],
-  minimum: [...onPairs(k.minimum, SPREAD), ...onShapes((x) => k.minimum(0.25, x), { avoid: [0.25] }), ...onPairs(k.minimum, WHOLE)],
+  maximum: [
+    ...onPairs(k.maximum, SPREAD),
+    ...onShapes((x) => k.maximum(x, 0.25), { avoid: [0.25] }),
+    ...onPairs(k.maximum, WHOLE),
+  ],
+  minimum: [
+    ...onPairs(k.minimum, SPREAD),
+    ...onShapes((x) => k.minimum(0.25, x), { avoid: [0.25] }),
+    ...onPairs(k.minimum, WHOLE),
+  ],
   clamp: onShapes((x) => k.clamp(x, -0.5, 0.75), { low: -2, high: 2, avoid: [-0.5, 0.75] }),
   select: [
     ...onShapes((x) => k.select(k.greater(x, 0), k.mul(x, 2), k.square(x)), NONZERO),
     { inputs: [{ shape: [5], ...BOOL }, { shape: [3, 5] }, { shape: [3, 1] }], fn: k.select, shape: [3, 5] },
     { inputs: [{ shape: [], ...BOOL }, { shape: [] }], fn: (c, x) => k.select(c, x, -2), shape: [] },
-    { inputs: [{ shape: [4, 1], ...BOOL }, { shape: [1, 3], ...WHOLE }], fn: (c, x) => k.select(c, 7, x), shape: [4, 3] },
+    {
+      inputs: [
+        { shape: [4, 1], ...BOOL },
+        { shape: [1, 3], ...WHOLE },
+      ],
+      fn: (c, x) => k.select(c, 7, x),
+      shape: [4, 3],
+    },
   ],
   greater: [...onPairs(k.greater, SPREAD), ...onPairs(k.greater, WHOLE)],
   greaterEqual: [...onPairs(k.greaterEqual, SPREAD), ...onPairs(k.greaterEqual, WHOLE)],

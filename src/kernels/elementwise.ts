@@ -5,7 +5,7 @@ import { broadcastShapes, formatShape, sameShape } from "../tensor/shape.ts";
 import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
 import { primitive, type Attrs, type Primitive, type Tangent } from "../graph/primitive.ts";
-import { broadcastTo } from "./movement.ts";
+import { broadcastTo } from "./broadcast.ts";
 import erfWgsl from "./wgsl/erf.wgsl";
 import expm1Wgsl from "./wgsl/expm1.wgsl";
 import log1pWgsl from "./wgsl/log1p.wgsl";
@@ -29,6 +29,7 @@ interface Elementwise<A extends Attrs> {
   operand?: DType | null;
   multilinear?: boolean;
   jointlyLinear?: readonly number[];
+  kink?: boolean;
   jvp?(node: Node<A>, tangents: readonly Tangent[]): Tangent;
   transpose?(cotangent: Node, node: Node<A>, argument: number): Node;
   fold?(inputs: readonly Node[], attrs: A): Node | undefined;
@@ -56,6 +57,7 @@ export function elementwise<A extends Attrs = Record<never, never>>(name: string
     },
     ...(e.multilinear && { multilinear: true }),
     ...(e.jointlyLinear && { jointlyLinear: e.jointlyLinear }),
+    ...(e.kink && { kink: true }),
     ...(e.jvp && { jvp: e.jvp }),
     ...(e.transpose && { transpose: e.transpose }),
     ...(e.fold && { fold: e.fold }),
@@ -176,13 +178,14 @@ export const reciprocal = (x: Operand): Value => unary(reciprocalPrimitive, x, {
 export const square = (x: Operand): Value => mul(x, x);
 
 export const absPrimitive = elementwise("abs", {
+  kink: true,
   wgsl: ([a]) => `abs(${a})`,
   jvp: (y, [t]) => scaled(t!, () => sign(y.inputs[0]!)),
 });
 /** |x|; derivative 0 at 0. */
 export const abs = (x: Operand): Value => unary(absPrimitive, x, {});
 
-export const signPrimitive = elementwise("sign", { wgsl: ([a]) => `sign(${a})`, jvp: () => null });
+export const signPrimitive = elementwise("sign", { wgsl: ([a]) => `sign(${a})`, kink: true, jvp: () => null });
 /** -1, 0 or 1; derivative 0. */
 export const sign = (x: Operand): Value => unary(signPrimitive, x, {});
 
@@ -324,6 +327,7 @@ export const erf = (x: Operand): Value => unary(erfPrimitive, x, {});
 // ---- rectifiers ----------------------------------------------------------------------------------------------------
 
 export const reluPrimitive = elementwise("relu", {
+  kink: true,
   wgsl: ([a]) => `max(${a}, 0.0)`,
   // The mask comes from the result, so that only one of z and relu(z) is kept for the backward pass.
   jvp: (y, [t]) => (t ? select(greater(y as unknown as Node, 0), t, 0) : null),
@@ -332,6 +336,7 @@ export const reluPrimitive = elementwise("relu", {
 export const relu = (x: Operand): Value => unary(reluPrimitive, x, {});
 
 export const leakyReluPrimitive = elementwise<{ slope: number }>("leakyRelu", {
+  kink: true,
   wgsl: ([a], [slope]) => `select(${a} * ${slope}, ${a}, ${a} > 0.0)`,
   params: ({ slope }) => [slope],
   jvp: (y, [t]) => (t ? select(greater(y.inputs[0]!, 0), t, mul(t, y.attrs.slope)) : null),
@@ -341,6 +346,7 @@ export const leakyRelu = (x: Operand, { slope = 0.01 }: { slope?: number } = {})
   unary(leakyReluPrimitive, x, { slope });
 
 export const maximumPrimitive = elementwise("maximum", {
+  kink: true,
   wgsl: ([a, b]) => `max(${a}, ${b})`,
   operand: null,
   jvp: ({ inputs }, t) => chosen(greaterEqual(inputs[0]!, inputs[1]!), t),
@@ -349,6 +355,7 @@ export const maximumPrimitive = elementwise("maximum", {
 export const maximum = (a: Operand, b: Operand): Value => binary(maximumPrimitive, a, b);
 
 export const minimumPrimitive = elementwise("minimum", {
+  kink: true,
   wgsl: ([a, b]) => `min(${a}, ${b})`,
   operand: null,
   jvp: ({ inputs }, t) => chosen(lessEqual(inputs[0]!, inputs[1]!), t),
@@ -366,7 +373,7 @@ function chosen(condition: Node, [a, b]: readonly Tangent[]): Tangent {
 // ---- comparison and choice -----------------------------------------------------------------------------------------
 
 const comparison = (name: string, operator: string): Primitive<Record<never, never>> =>
-  elementwise(name, { wgsl: ([a, b]) => `(${a} ${operator} ${b})`, operand: null, result: "bool" });
+  elementwise(name, { wgsl: ([a, b]) => `(${a} ${operator} ${b})`, operand: null, result: "bool", kink: true });
 
 export const greaterPrimitive = comparison("greater", ">");
 /** a > b. */

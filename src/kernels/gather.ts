@@ -6,7 +6,8 @@ import { Index } from "../graph/index-map.ts";
 import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
 import { primitive, type Aval, type Primitive } from "../graph/primitive.ts";
-import { broadcastTo, moveAxis } from "./movement.ts";
+import { broadcastTo } from "./broadcast.ts";
+import { moveAxis } from "./movement.ts";
 import scatterAddWgsl from "./wgsl/scatter_add.wgsl";
 
 /**
@@ -24,7 +25,10 @@ export const gatherPrimitive: Primitive<GatherAttrs> = primitive<GatherAttrs>({
   name: "gather",
   aval([x, indices], { axis, shared }) {
     assertPositions("gather", indices!, x!.shape, shared);
-    return { shape: [...x!.shape.slice(0, axis), ...indices!.shape.slice(shared), ...x!.shape.slice(axis + 1)], dtype: x!.dtype };
+    return {
+      shape: [...x!.shape.slice(0, axis), ...indices!.shape.slice(shared), ...x!.shape.slice(axis + 1)],
+      dtype: x!.dtype,
+    };
   },
   lowering: {
     kind: "view",
@@ -38,7 +42,11 @@ export const gatherPrimitive: Primitive<GatherAttrs> = primitive<GatherAttrs>({
       const source = [...axes.slice(0, axis), unsigned, ...axes.slice(axis + positions)];
       const length = x!.shape[axis]!;
       return [
-        { argument: 0, index: Index.ofAxes(x!.shape, source, context), when: `${unsigned} < ${context.u32(`length:${length}`, length)}` },
+        {
+          argument: 0,
+          index: Index.ofAxes(x!.shape, source, context),
+          when: `${unsigned} < ${context.u32(`length:${length}`, length)}`,
+        },
       ];
     },
   },
@@ -46,7 +54,8 @@ export const gatherPrimitive: Primitive<GatherAttrs> = primitive<GatherAttrs>({
   transpose: (ct, { inputs: [x, indices], attrs }) =>
     apply(scatterAddPrimitive, [indices!, ct], { ...attrs, size: x!.shape[attrs.axis]! }),
   batch([x, indices], [xBatched, indicesBatched], { axis, shared }, size) {
-    if (xBatched && !indicesBatched && shared === 0) return apply(gatherPrimitive, [x!, indices!], { axis: axis + 1, shared });
+    if (xBatched && !indicesBatched && shared === 0)
+      return apply(gatherPrimitive, [x!, indices!], { axis: axis + 1, shared });
     if (!xBatched && shared === 0) return moveAxis(apply(gatherPrimitive, [x!, indices!], { axis, shared }), axis, 0);
     const data = xBatched ? x! : repeated(x!, size);
     const positions = indicesBatched ? indices! : repeated(indices!, size);
@@ -119,7 +128,8 @@ function scatterBatch(
   { axis, shared, size: length }: ScatterAttrs,
   size: number,
 ): Node {
-  if (!indicesBatched && shared === 0) return apply(prim, [indices!, updates!], { axis: axis + 1, shared, size: length });
+  if (!indicesBatched && shared === 0)
+    return apply(prim, [indices!, updates!], { axis: axis + 1, shared, size: length });
   const positions = indicesBatched ? indices! : repeated(indices!, size);
   const values = updatesBatched ? updates! : repeated(updates!, size);
   return apply(prim, [positions, values], { axis: axis + 1, shared: shared + 1, size: length });
@@ -134,7 +144,7 @@ export const scatterAddPrimitive: Primitive<ScatterAttrs> = primitive<ScatterAtt
   lowering: {
     kind: "kernel",
     prologues: { 1: "updates" },
-    call({ inputs: [indices], shape, attrs: { axis, shared, size } }, _capabilities) {
+    call({ inputs: [indices], shape, attrs: { axis, shared, size } }) {
       const outputs = numel(shape);
       const count = numel(indices!.shape.slice(shared));
       return {
@@ -150,7 +160,9 @@ export const scatterAddPrimitive: Primitive<ScatterAttrs> = primitive<ScatterAtt
   batch: (inputs, batched, attrs, size) => scatterBatch(scatterAddPrimitive, inputs, batched, attrs, size),
   fold([indices, updates], attrs) {
     if (fillValue(updates!) === 0) return fill(scatterAval("scatterAdd", [indices!, updates!], attrs).shape, 0);
-    return numel(indices!.shape.slice(attrs.shared)) === 1 ? apply(placePrimitive, [indices!, updates!], attrs) : undefined;
+    return numel(indices!.shape.slice(attrs.shared)) === 1
+      ? apply(placePrimitive, [indices!, updates!], attrs)
+      : undefined;
   },
 });
 
@@ -164,7 +176,13 @@ export const placePrimitive: Primitive<ScatterAttrs> = primitive<ScatterAttrs>({
       const ones = indices!.shape.slice(shared).map(() => "0u");
       const position = context.load(0, Index.ofAxes(indices!.shape, [...axes.slice(0, shared), ...ones], context));
       const source = [...axes.slice(0, axis), ...ones, ...axes.slice(axis + 1)];
-      return [{ argument: 1, index: Index.ofAxes(updates!.shape, source, context), when: `u32(${position}) == ${axes[axis]!}` }];
+      return [
+        {
+          argument: 1,
+          index: Index.ofAxes(updates!.shape, source, context),
+          when: `u32(${position}) == ${axes[axis]!}`,
+        },
+      ];
     },
   },
   multilinear: true,
@@ -179,9 +197,17 @@ export const placePrimitive: Primitive<ScatterAttrs> = primitive<ScatterAttrs>({
 export function scatterAdd(indices: Operand, updates: Operand, size: number, axis = 0): Value {
   const [positions, values] = [lift(indices, "i32"), lift(updates)];
   const rank = values.shape.length - positions.shape.length + 1;
-  if (rank < 1) throw new ShapeError(`scatterAdd: indices ${formatShape(positions.shape)} have more axes than updates ${formatShape(values.shape)}`);
-  if (!Number.isInteger(size) || size < 0) throw new ArgumentError(`scatterAdd: size must be a whole number >= 0, got ${size}`);
-  return apply(scatterAddPrimitive, [positions, values], { axis: normalizeAxis("scatterAdd", axis, rank), shared: 0, size });
+  if (rank < 1)
+    throw new ShapeError(
+      `scatterAdd: indices ${formatShape(positions.shape)} have more axes than updates ${formatShape(values.shape)}`,
+    );
+  if (!Number.isInteger(size) || size < 0)
+    throw new ArgumentError(`scatterAdd: size must be a whole number >= 0, got ${size}`);
+  return apply(scatterAddPrimitive, [positions, values], {
+    axis: normalizeAxis("scatterAdd", axis, rank),
+    shared: 0,
+    size,
+  });
 }
 
 /** 1 at position indices[...] of a new last axis of length `depth`, 0 elsewhere (everywhere, if there is no such position). */

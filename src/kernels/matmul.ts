@@ -4,8 +4,9 @@ import { broadcastShapes, formatShape, numel, type Shape } from "../tensor/shape
 import { lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
 import { primitive, type KernelCall, type Primitive } from "../graph/primitive.ts";
-import { broadcastTo, reshape } from "./movement.ts";
-import { sumTo } from "./reduce.ts";
+import { broadcastTo } from "./broadcast.ts";
+import { reshape } from "./movement.ts";
+import { sumTo } from "./broadcast.ts";
 import { planesOf } from "./planes.ts";
 import matmulWgsl from "./wgsl/matmul.wgsl";
 import matmulVec4Wgsl from "./wgsl/matmul_vec4.wgsl";

@@ -1,5 +1,5 @@
 import type { Battery } from "./battery.ts";
-import * as k from "./movement.ts";
+import * as k from "./index.ts";
 
 export const battery: Battery = {
   reshape: [
@@ -54,8 +54,33 @@ export const battery: Battery = {
   ],
   pad: [
     { inputs: [{ shape: [1] }], fn: (x) => k.pad(x, [[1, 2]]), shape: [4] },
-    { inputs: [{ shape: [3, 5] }], fn: (x) => k.pad(x, [[0, 1], [2, 0]], -1.5), shape: [4, 7] },
-    { inputs: [{ shape: [2, 1, 3] }], fn: (x) => k.pad(x, [[1, 1], [0, 0], [0, 2]], 2), shape: [4, 1, 5] },
+    {
+      inputs: [{ shape: [3, 5] }],
+      fn: (x) =>
+        k.pad(
+          x,
+          [
+            [0, 1],
+            [2, 0],
+          ],
+          -1.5,
+        ),
+      shape: [4, 7],
+    },
+    {
+      inputs: [{ shape: [2, 1, 3] }],
+      fn: (x) =>
+        k.pad(
+          x,
+          [
+            [1, 1],
+            [0, 0],
+            [0, 2],
+          ],
+          2,
+        ),
+      shape: [4, 1, 5],
+    },
   ],
   flip: [
     { inputs: [{ shape: [1] }], fn: (x) => k.flip(x, 0), shape: [1] },
@@ -64,12 +89,20 @@ export const battery: Battery = {
   ],
   concat: [
     { inputs: [{ shape: [1] }, { shape: [1] }], fn: (x, y) => k.concat([x, y], 0), shape: [2] },
-    { inputs: [{ shape: [3, 2] }, { shape: [3, 5] }, { shape: [3, 1] }], fn: (x, y, z) => k.concat([x, y, z], -1), shape: [3, 8] },
+    {
+      inputs: [{ shape: [3, 2] }, { shape: [3, 5] }, { shape: [3, 1] }],
+      fn: (x, y, z) => k.concat([x, y, z], -1),
+      shape: [3, 8],
+    },
     { inputs: [{ shape: [2, 3] }, { shape: [1, 3] }], fn: (x, y) => k.concat([x, y, x], 0), shape: [5, 3] },
   ],
   stack: [
     { inputs: [{ shape: [] }, { shape: [] }], fn: (x, y) => k.stack([x, y]), shape: [2] },
-    { inputs: [{ shape: [3] }, { shape: [3] }, { shape: [3] }], fn: (x, y, z) => k.stack([x, y, z], -1), shape: [3, 3] },
+    {
+      inputs: [{ shape: [3] }, { shape: [3] }, { shape: [3] }],
+      fn: (x, y, z) => k.stack([x, y, z], -1),
+      shape: [3, 3],
+    },
     { inputs: [{ shape: [2, 1, 3] }, { shape: [2, 1, 3] }], fn: (x, y) => k.stack([x, y], 1), shape: [2, 2, 1, 3] },
   ],
 };

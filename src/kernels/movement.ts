@@ -1,15 +1,14 @@
 // Movement of elements: views that the compiler turns into index arithmetic inside the kernels that read them.
 // slice and pad, broadcast and sum are each other's transposes; reshape, transpose and flip are closed in themselves.
 import { ArgumentError, ShapeError } from "../tensor/errors.ts";
-import { broadcastShapes, formatShape, normalizeAxes, normalizeAxis, numel, sameShape, type Shape } from "../tensor/shape.ts";
+import { formatShape, normalizeAxes, normalizeAxis, numel, sameShape, type Shape } from "../tensor/shape.ts";
 import { Index } from "../graph/index-map.ts";
 import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
 import { apply, is, type Node, type Value } from "../graph/node.ts";
 import { primitive, type Primitive } from "../graph/primitive.ts";
-import { add, mul, sub } from "./elementwise.ts";
-import { sumTo } from "./reduce.ts";
 
-const refill = (x: Node, shape: Shape): Node | undefined => {
+/** A fill stays a fill when its elements move. */
+export const refill = (x: Node, shape: Shape): Node | undefined => {
   const value = fillValue(x);
   return value === undefined ? undefined : fill(shape, value, x.dtype);
 };
@@ -64,42 +63,6 @@ export function squeeze(x: Operand, axes?: number | readonly number[]): Value {
   }
   return reshape(node, node.shape.filter((_, i) => !named.includes(i)));
 }
-
-// ---- broadcast -----------------------------------------------------------------------------------------------------
-
-export const broadcastPrimitive: Primitive<{ shape: Shape }> = primitive({
-  name: "broadcast",
-  aval: ([x], { shape }) => {
-    if (!sameShape(broadcastShapes("broadcastTo", x!.shape, shape), shape)) {
-      throw new ShapeError(`broadcastTo: ${formatShape(x!.shape)} does not broadcast to ${formatShape(shape)}`);
-    }
-    return { shape, dtype: x!.dtype };
-  },
-  lowering: {
-    kind: "view",
-    pieces: ({ inputs, shape }, at, context) => {
-      const source = inputs[0]!.shape;
-      const lead = shape.length - source.length;
-      const axes = source.map((n, i) => (n === 1 ? "0u" : at.axis(i + lead)));
-      return [{ argument: 0, index: Index.ofAxes(source, axes, context) }];
-    },
-  },
-  multilinear: true,
-  transpose: (ct, { inputs }) => sumTo(ct, inputs[0]!.shape),
-  batch: ([x], _, { shape }, size) => {
-    const inner = x!.shape.slice(1);
-    const ones = Array<number>(shape.length - inner.length).fill(1);
-    return broadcastTo(reshape(x!, [size, ...ones, ...inner]), [size, ...shape]);
-  },
-  fold: ([x], { shape }) => {
-    if (sameShape(x!.shape, shape)) return x;
-    if (is(x!, broadcastPrimitive)) return broadcastTo(x.inputs[0]!, shape);
-    return refill(x!, shape);
-  },
-});
-
-/** Repeats x along new leading axes and axes of extent 1 (NumPy rules). */
-export const broadcastTo = (x: Operand, shape: Shape): Value => apply(broadcastPrimitive, [lift(x)], { shape });
 
 // ---- transpose -----------------------------------------------------------------------------------------------------
 
@@ -276,21 +239,7 @@ export const padPrimitive: Primitive<PadAttrs> = primitive({
   },
 });
 
-/** Surrounds x with `value`: widths [low, high] for each axis, none negative. */
-export function pad(x: Operand, widths: readonly (readonly [number, number])[], value = 0): Value {
-  const node = lift(x);
-  if (widths.length !== node.shape.length || widths.flat().some((n) => !Number.isInteger(n) || n < 0)) {
-    throw new ShapeError(`pad: expected ${node.shape.length} pairs of widths >= 0 for ${formatShape(node.shape)}, got ${JSON.stringify(widths)}`);
-  }
-  const attrs = { low: widths.map((w) => w[0]), high: widths.map((w) => w[1]), interior: widths.map(() => 0) };
-  const zeros = apply(padPrimitive, [node], attrs);
-  if (value === 0) return zeros;
-  // Constant borders as a sum: inside 0, outside `value`.
-  const inside = apply(padPrimitive, [fill(node.shape, 1)], attrs);
-  return add(zeros, mul(sub(1, inside), value));
-}
-
-// ---- flip and concat -----------------------------------------------------------------------------------------------
+// ---- flip -------------------------------------------------------------------------------------------------------------
 
 export const flipPrimitive: Primitive<{ axes: readonly number[] }> = primitive({
   name: "flip",
@@ -315,52 +264,3 @@ export function flip(x: Operand, axes: number | readonly number[]): Value {
   return apply(flipPrimitive, [node], { axes: normalizeAxes("flip", axes, node.shape.length) });
 }
 
-export const concatPrimitive: Primitive<{ axis: number }> = primitive({
-  name: "concat",
-  aval(inputs, { axis }) {
-    const first = inputs[0]!;
-    for (const x of inputs) {
-      const fits = x.shape.length === first.shape.length && x.shape.every((n, i) => i === axis || n === first.shape[i]);
-      if (!fits) throw new ShapeError(`concat: ${formatShape(x.shape)} does not fit ${formatShape(first.shape)} along axis ${axis}`);
-      if (x.dtype !== first.dtype) throw new ShapeError(`concat: dtypes ${first.dtype} and ${x.dtype} differ`);
-    }
-    const extent = inputs.reduce((n, x) => n + x.shape[axis]!, 0);
-    return { shape: first.shape.map((n, i) => (i === axis ? extent : n)), dtype: first.dtype };
-  },
-  lowering: {
-    kind: "view",
-    pieces: ({ inputs, attrs: { axis } }, at, context) => {
-      let start = 0;
-      return inputs.map((x, argument) => {
-        const offset = start;
-        start += x.shape[axis]!;
-        const axes = at.axes();
-        const end = context.u32(`end${argument}:${start}`, start);
-        const when = `${axes[axis]!} < ${end}`;
-        if (offset > 0) axes[axis] = context.let(`${axes[axis]!} - ${context.u32(`end${argument - 1}:${offset}`, offset)}`);
-        return { argument, index: Index.ofAxes(x.shape, axes, context), ...(argument < inputs.length - 1 && { when }) };
-      });
-    },
-  },
-  jvp: ({ inputs, attrs }, tangents) =>
-    concat(tangents.map((t, i) => t ?? fill(inputs[i]!.shape, 0)), attrs.axis),
-  transpose: (ct, { inputs, attrs: { axis } }, argument) => {
-    const start = inputs.slice(0, argument).reduce((n, x) => n + x.shape[axis]!, 0);
-    return sliceAxis(ct, axis, start, start + inputs[argument]!.shape[axis]!);
-  },
-  batch: (inputs, batched, { axis }, size) =>
-    concat(inputs.map((x, i) => (batched[i] ? x : broadcastTo(x, [size, ...x.shape]))), axis + 1),
-  fold: (inputs) => (inputs.length === 1 ? inputs[0] : undefined),
-});
-
-/** Joins values along an existing axis. */
-export function concat(xs: readonly Operand[], axis: number): Value {
-  if (xs.length === 0) throw new ArgumentError("concat: expected at least one value");
-  // Each source is one binding of the kernel, and an adapter grants at least eight.
-  if (xs.length > 6) return concat([concat(xs.slice(0, 6), axis), ...xs.slice(6)], axis);
-  const nodes = xs.map((x) => lift(x));
-  return apply(concatPrimitive, nodes, { axis: normalizeAxis("concat", axis, nodes[0]!.shape.length) });
-}
-
-/** Joins values of equal shape along a new axis. */
-export const stack = (xs: readonly Operand[], axis = 0): Value => concat(xs.map((x) => expandDims(x, axis)), axis);

@@ -24,7 +24,7 @@ export const windowSumPrimitive: Primitive<WindowAttrs> = primitive<WindowAttrs>
   lowering: {
     kind: "kernel",
     prologues: { 0: "x" },
-    call({ shape, attrs: { axis, low, high } }, _capabilities) {
+    call({ shape, attrs: { axis, low, high } }) {
       const outputs = numel(shape);
       return {
         wgsl: windowSumWgsl,
@@ -58,7 +58,8 @@ export function localResponseNorm(
 ): Value {
   const value = lift(x);
   const axis = normalizeAxis("localResponseNorm", 1, value.shape.length);
-  if (!Number.isInteger(size) || size < 1) throw new ArgumentError(`localResponseNorm: size must be a whole number >= 1, got ${size}`);
+  if (!Number.isInteger(size) || size < 1)
+    throw new ArgumentError(`localResponseNorm: size must be a whole number >= 1, got ${size}`);
   const low = Math.floor((size - 1) / 2);
   const energy = apply(windowSumPrimitive, [square(value)], { axis, low, high: size - 1 - low });
   return mul(value, power(add(mul(energy, alpha / size), k), -beta));
@@ -116,7 +117,12 @@ function along(op: string, what: string, p: Operand, shape: Shape, axes: readonl
   if (value.shape.length === 0) return value;
   const expected = axes.map((axis) => shape[axis]!);
   if (!sameShape(value.shape, expected)) {
-    throw new ShapeError(`${op}: expected ${what} ${formatShape(expected)} for x ${formatShape(shape)}, got ${formatShape(value.shape)}`);
+    throw new ShapeError(
+      `${op}: expected ${what} ${formatShape(expected)} for x ${formatShape(shape)}, got ${formatShape(value.shape)}`,
+    );
   }
-  return reshape(value, shape.map((extent, axis) => (axes.includes(axis) ? extent : 1)));
+  return reshape(
+    value,
+    shape.map((extent, axis) => (axes.includes(axis) ? extent : 1)),
+  );
 }

@@ -6,13 +6,23 @@ import { Index } from "../graph/index-map.ts";
 import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
 import { primitive, type KernelCall, type Primitive } from "../graph/primitive.ts";
-import { broadcastTo, reshape } from "./movement.ts";
+import { broadcastTo } from "./broadcast.ts";
+import { reshape } from "./movement.ts";
 import { max, mean } from "./reduce.ts";
 import argmax_window from "./wgsl/argmax_window.wgsl";
 import avg_pool from "./wgsl/avg_pool.wgsl";
 import avg_pool_grad from "./wgsl/avg_pool_grad.wgsl";
 import scatter_window from "./wgsl/scatter_window.wgsl";
-import { assertCovered, outputsOf, paddingOf, pairOf, planeOf, type Padding, type Pair, type Window } from "./window.ts";
+import {
+  assertCovered,
+  outputsOf,
+  paddingOf,
+  pairOf,
+  planeOf,
+  type Padding,
+  type Pair,
+  type Window,
+} from "./window.ts";
 
 /** Window geometry with both plane sizes, shared by an operation and its transpose. */
 export interface PoolAttrs extends Window, Readonly<Record<string, unknown>> {
@@ -68,7 +78,12 @@ export const argmaxWindowPrimitive: Primitive<PoolAttrs> = primitive<PoolAttrs>(
  * otherwise break: plane p of the values goes with plane p mod (number of index planes).
  */
 function batchWindow(prim: () => Primitive<PoolAttrs>) {
-  return ([x, indices]: readonly Node[], [values, positions]: readonly boolean[], attrs: PoolAttrs, size: number): Node => {
+  return (
+    [x, indices]: readonly Node[],
+    [values, positions]: readonly boolean[],
+    attrs: PoolAttrs,
+    size: number,
+  ): Node => {
     if (!positions) return apply(prim(), [x!, indices!], attrs);
     const lead = x!.shape.slice(values ? 1 : 0, -2);
     const own = indices!.shape.slice(1, -2);
@@ -192,7 +207,11 @@ export interface AvgPoolAttrs extends PoolAttrs {
 }
 
 /** Numbers that tell how many elements a window is divided by. */
-const divisorFields = ({ padding, countIncludePad }: AvgPoolAttrs): number[] => [padding[2], padding[3], Number(countIncludePad)];
+const divisorFields = ({ padding, countIncludePad }: AvgPoolAttrs): number[] => [
+  padding[2],
+  padding[3],
+  Number(countIncludePad),
+];
 
 /** x [..., H, W] -> [..., oh, ow]: the mean of each window. */
 export const avgPoolPrimitive: Primitive<AvgPoolAttrs> = primitive<AvgPoolAttrs>({

@@ -5,8 +5,10 @@ import { fill, lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
 import { primitive, type KernelCall, type Primitive } from "../graph/primitive.ts";
 import { addPresent, mul, sub } from "./elementwise.ts";
-import { broadcastTo, moveAxis } from "./movement.ts";
-import { logSumExp, sum } from "./reduce.ts";
+import { broadcastTo } from "./broadcast.ts";
+import { moveAxis } from "./movement.ts";
+import { sum } from "./broadcast.ts";
+import { logSumExp } from "./reduce.ts";
 import softmaxWgsl from "./wgsl/softmax.wgsl";
 import softmaxTangentWgsl from "./wgsl/softmax_tangent.wgsl";
 
@@ -27,7 +29,7 @@ export const softmaxPrimitive: Primitive<NoAttrs> = primitive<NoAttrs>({
     return { shape: x!.shape, dtype: "f32" };
   },
   lowering: { kind: "kernel", prologues: { 0: "x" }, call: (node) => rowsCall(softmaxWgsl, node, 50) },
-  jvp: (y, [t]) => (t ? softmaxTangent(y as unknown as Node, t) : null),
+  jvp: (y, [t]) => (t ? softmaxTangent(y, t) : null),
   batch: ([x]) => apply(softmaxPrimitive, [x!], {}),
   fold: ([x]) => (x!.shape.at(-1) === 1 ? fill(x!.shape, 1) : undefined),
 });
@@ -37,10 +39,15 @@ export const softmaxTangentPrimitive: Primitive<NoAttrs> = primitive<NoAttrs>({
   aval: ([y]) => ({ shape: y!.shape, dtype: "f32" }),
   lowering: { kind: "kernel", prologues: { 0: "y", 1: "t" }, call: (node) => rowsCall(softmaxTangentWgsl, node, 4) },
   jointlyLinear: [1],
-  jvp: ({ inputs: [y, t] }, [dy, dt]) => addPresent([dt ? softmaxTangent(y!, dt) : null, dy ? alongWeights(y!, t!, dy) : null]),
+  jvp: ({ inputs: [y, t] }, [dy, dt]) =>
+    addPresent([dt ? softmaxTangent(y!, dt) : null, dy ? alongWeights(y!, t!, dy) : null]),
   transpose: (ct, { inputs: [y] }) => softmaxTangent(y!, ct),
   batch: (inputs, batched, attrs, size) =>
-    apply(softmaxTangentPrimitive, inputs.map((x, i) => (batched[i] ? x : broadcastTo(x, [size, ...x.shape]))), attrs),
+    apply(
+      softmaxTangentPrimitive,
+      inputs.map((x, i) => (batched[i] ? x : broadcastTo(x, [size, ...x.shape]))),
+      attrs,
+    ),
 });
 
 const softmaxTangent = (y: Node, t: Node): Node => apply(softmaxTangentPrimitive, [y, t], {});

@@ -34,7 +34,9 @@ export function planeOf(op: string, shape: Shape, rank: number): [number, number
 export function pairOf(op: string, name: string, value: Pair, least: number): [number, number] {
   const [h, w] = typeof value === "number" ? [value, value] : value;
   if (![h, w].every((n) => Number.isInteger(n) && n >= least)) {
-    throw new ArgumentError(`${op}: ${name} must be a whole number >= ${least} or two of them, got ${JSON.stringify(value)}`);
+    throw new ArgumentError(
+      `${op}: ${name} must be a whole number >= ${least} or two of them, got ${JSON.stringify(value)}`,
+    );
   }
   return [h, w];
 }
@@ -53,7 +55,8 @@ export function paddingOf(
   if (padding === "same" || padding === "sameLower") {
     const [y, x] = ([0, 1] as const).map((axis) => {
       const stride = window.stride[axis];
-      const covered = (Math.ceil(input[axis] / stride) - 1) * stride + extentOf(window.kernel[axis], window.dilation[axis]);
+      const covered =
+        (Math.ceil(input[axis] / stride) - 1) * stride + extentOf(window.kernel[axis], window.dilation[axis]);
       const total = Math.max(0, covered - input[axis]);
       const before = padding === "same" ? Math.floor(total / 2) : Math.ceil(total / 2);
       return [before, total - before];
@@ -76,10 +79,16 @@ export function paddingOf(
  * it (PyTorch's rule)
  * @throws ShapeError when the window does not fit the padded input
  */
-export function outputsOf(op: string, input: readonly [number, number], window: Window, ceil = false): [number, number] {
+export function outputsOf(
+  op: string,
+  input: readonly [number, number],
+  window: Window,
+  ceil = false,
+): [number, number] {
   const along = (axis: 0 | 1): number => {
     const before = window.padding[axis];
-    const room = input[axis] + before + window.padding[axis + 2]! - extentOf(window.kernel[axis], window.dilation[axis]);
+    const room =
+      input[axis] + before + window.padding[axis + 2]! - extentOf(window.kernel[axis], window.dilation[axis]);
     if (room < 0) {
       throw new ShapeError(
         `${op}: a kernel of ${formatShape(window.kernel)} with dilation ${formatShape(window.dilation)} does not fit an input of ` +
@@ -95,7 +104,12 @@ export function outputsOf(op: string, input: readonly [number, number], window: 
 }
 
 /** @throws ArgumentError when some window covers padding only, where a maximum or a mean of the input has no value */
-export function assertCovered(op: string, input: readonly [number, number], window: Window, outputs: readonly [number, number]): void {
+export function assertCovered(
+  op: string,
+  input: readonly [number, number],
+  window: Window,
+  outputs: readonly [number, number],
+): void {
   for (const axis of [0, 1] as const) {
     const [kernel, stride, dilation] = [window.kernel[axis], window.stride[axis], window.dilation[axis]];
     for (let o = 0; o < outputs[axis]; o++) {

@@ -40,7 +40,11 @@ function subsetError(probe: Probe, nodes: readonly Node[], set: readonly Node[])
   const rows = variations(probe, set);
   const known = new Map(probe.values);
   for (const [x, X] of inputs) known.set(X, stacked(rows.map((row) => row.get(x)!)));
-  const got = evaluateNodes(results.map(({ node }) => node), known, probe.definitions);
+  const got = evaluateNodes(
+    results.map(({ node }) => node),
+    known,
+    probe.definitions,
+  );
   const errors = rows.flatMap((row, i) =>
     evaluateNodes(nodes, row, probe.definitions).map((expected, k) =>
       worstError(results[k]!.batched ? rowOf(got[k]!, i) : got[k]!, expected),

@@ -80,7 +80,7 @@ export async function checkDerivatives(
     const names = [...new Set(reachable(probe.ys).map((node) => node.primitive.name))].join(", ");
     throw new DerivativeError(
       `checkDerivatives: the ${check} check found a relative error of ${error.toExponential(1)}, expected at most ` +
-        `${tolerance.toExponential(1)}; look at the ${RULE[check as keyof DerivativeErrors]} rules of: ${names}`,
+        `${tolerance.toExponential(1)}; look at the ${RULE[check as keyof DerivativeErrors]} rules of: ${names}; or a kink lies close to these inputs: try another seed`,
     );
   }
   return errors;
@@ -151,7 +151,12 @@ const STEP = 2e-4;
 
 /** Fourth-order central differences along the tangents: the error is about 1e-11 where the function is smooth. */
 function differences(probe: Probe, nodes: readonly Tangent[], like: readonly Node[]): Array64[] {
-  const [a, b, c, d] = [-2, -1, 1, 2].map((k) => at(probe, nodes, like, k * STEP)) as [Array64[], Array64[], Array64[], Array64[]];
+  const [a, b, c, d] = [-2, -1, 1, 2].map((k) => at(probe, nodes, like, k * STEP)) as [
+    Array64[],
+    Array64[],
+    Array64[],
+    Array64[],
+  ];
   return a.map(({ shape, data }, i) => ({
     shape,
     data: data.map((far, j) => (far - 8 * b[i]!.data[j]! + 8 * c[i]!.data[j]! - d[i]!.data[j]!) / (12 * STEP)),
@@ -170,7 +175,21 @@ function forwardErrors(probe: Probe): { jvp: number; partial: number } {
   const smooth = ys.filter((y) => y.dtype === "f32");
   const tangents = at(probe, jvpGraph(smooth, xs, vs), smooth);
   const jvp = worst(tangents, differences(probe, smooth, smooth), rounding(at(probe, smooth, smooth)));
-  const parts = vs.flatMap((v, i) => (v ? [at(probe, jvpGraph(smooth, xs, vs.map((w, j) => (i === j ? w : null))), smooth)] : []));
+  const parts = vs.flatMap((v, i) =>
+    v
+      ? [
+          at(
+            probe,
+            jvpGraph(
+              smooth,
+              xs,
+              vs.map((w, j) => (i === j ? w : null)),
+            ),
+            smooth,
+          ),
+        ]
+      : [],
+  );
   const total = smooth.map((y, k) => parts.reduce((sum, part) => axpy(sum, 1, part[k]!), zeros(y.shape)));
   return { jvp, partial: worst(total, tangents) };
 }
@@ -198,7 +217,11 @@ function secondOrderErrors(
   const forward = derivatives(vjpGraph(ys, xs, us), (nodes) => jvpGraph(nodes, xs, vs));
   const tangents = jvpGraph(ys, xs, vs);
   const live = tangents.flatMap((t, i) => (t && us[i] ? [i] : []));
-  const reverse = vjpGraph(live.map((i) => tangents[i]!), xs, live.map((i) => us[i]!));
+  const reverse = vjpGraph(
+    live.map((i) => tangents[i]!),
+    xs,
+    live.map((i) => us[i]!),
+  );
   return { product, hvp, mixed: worst(at(probe, reverse, xs), at(probe, forward, xs)) };
 }
 

@@ -13,5 +13,5 @@ export function define<A extends Attrs>(
   primitive: Primitive<A>,
   definition: Definition<A>,
 ): readonly [Primitive, Definition] {
-  return [primitive as unknown as Primitive, definition as unknown as Definition];
+  return [primitive, definition as unknown as Definition];
 }

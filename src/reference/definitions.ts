@@ -1,6 +1,17 @@
 // All definitions of the built-in primitives, by record.
+import { contractionDefinitions } from "./contraction.ts";
 import type { Definitions } from "./definition.ts";
 import { elementwiseDefinitions } from "./elementwise.ts";
+import { gatherDefinitions } from "./gather.ts";
 import { movementDefinitions } from "./movement.ts";
+import { reductionDefinitions } from "./reduction.ts";
+import { windowDefinitions } from "./window.ts";
 
-export const definitions: Definitions = new Map([...elementwiseDefinitions, ...movementDefinitions]);
+export const definitions: Definitions = new Map([
+  ...elementwiseDefinitions,
+  ...movementDefinitions,
+  ...contractionDefinitions,
+  ...windowDefinitions,
+  ...reductionDefinitions,
+  ...gatherDefinitions,
+]);

@@ -1,7 +1,7 @@
 // Evaluates graphs in double precision, node by node in plain loops: slow, short, and independent of the kernels.
 import { ArgumentError } from "../tensor/errors.ts";
 import { formatShape, numel, sameShape } from "../tensor/shape.ts";
-import { constantPrimitive, fillPrimitive } from "../graph/leaves.ts";
+import { constantPrimitive } from "../graph/leaves.ts";
 import { is, type Node } from "../graph/node.ts";
 import { reachable, type Graph } from "../graph/trace.ts";
 import { fromHost, type Array64 } from "./array.ts";
@@ -34,16 +34,13 @@ export function evaluate(graph: Graph, inputs: readonly Array64[], options: Eval
 
 /** Evaluates nodes, given the arrays of the leaves (or of any other node) that they depend on. */
 export function evaluateNodes(outputs: readonly Node[], known: Bindings, custom?: Definitions): Array64[] {
+  for (const [node, value] of known) assertFits(node, value);
   const values = new Map<Node, Array64>();
   for (const node of reachable(outputs)) values.set(node, known.get(node) ?? evaluateNode(node, values, custom));
-  for (const [node, value] of known) assertFits(node, value);
   return outputs.map((node) => values.get(node)!);
 }
 
 function evaluateNode(node: Node, values: Bindings, custom?: Definitions): Array64 {
-  if (is(node, fillPrimitive)) {
-    return { shape: node.shape, data: new Float64Array(numel(node.shape)).fill(node.attrs.value) };
-  }
   const definition = definitions.get(node.primitive) ?? custom?.get(node.primitive);
   if (!definition) throw new ArgumentError(missing(node));
   const inputs = node.inputs.map((x) => values.get(x)!);

@@ -33,6 +33,7 @@ describe("safetensors", () => {
     const shifted = new Uint8Array(written.length + 3);
     shifted.set(written, 3);
     expect({ ...readSafetensors(shifted.subarray(3)) }).toEqual(tensors);
+    expect({ ...readSafetensors(Buffer.from(written)) }).toEqual(tensors);
   });
 
   test("half precision is widened", () => {

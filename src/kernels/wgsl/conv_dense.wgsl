@@ -1,8 +1,10 @@
-// Convolution forward and its transpose in x, as one correlation; an invocation computes 8 output channels x 8 columns.
+// Convolution forward and its transpose in x, as one correlation; an invocation computes TM output channels x 8 columns.
 //   forward:    out[n, m, q]           = sum over k, t of w[m, k, t] in[n, k, q stride - pad + t dilation]
 //   input grad: out[n, m, phase + s q] = sum over k and the taps t of that phase of w[k, m, t] in[n, k, q + base - t']
 // A phase is a residue of the output position modulo the stride s; it meets every (s / gcd(s, dilation))-th tap, and
 // within it the input position advances by one per output, so that no inserted zero is ever multiplied.
+// Output channels of one invocation: 8, 4 or 1.
+const TM = 8u; // tune
 struct Dims {
   images: u32, groups: u32, m: u32, k: u32,
   in_h: u32, in_w: u32, out_h: u32, out_w: u32,
@@ -40,8 +42,16 @@ fn taps(phase: u32, phases: u32, offset: i32, dilation: u32, skip: u32, step: u3
   return Taps(first + last * i32(skip), -i32(skip), count, base - last * i32(step));
 }
 
-// Columns left of 0 wrap to huge numbers: one comparison finds both sides.
-fn column(row: u32, i: i32) -> f32 { return select(0.0, x[row + u32(i)], u32(i) < dims.in_w); }
+// Four elements of one row of x; zero where the mask is false.
+fn four(base: u32, at: vec4<u32>, mask: vec4<bool>) -> vec4<f32> {
+  return select(vec4<f32>(), vec4(x[base + at.x], x[base + at.y], x[base + at.z], x[base + at.w]), mask);
+}
+
+// First and last + 1 of the taps whose input row lies inside [0, extent).
+fn valid(start: i32, step: u32, extent: u32, count: i32) -> vec2<i32> {
+  let s = i32(step);
+  return vec2((max(0, -start) + s - 1) / s, min(count, (max(0, i32(extent) - start) + s - 1) / s));
+}
 
 @compute @workgroup_size(64, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -52,7 +62,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   let q_y = rest % dims.rows; rest /= dims.rows;
   let phase_x = rest % dims.phases_x; rest /= dims.phases_x;
   let phase_y = rest % dims.phases_y; rest /= dims.phases_y;
-  let m0 = (rest % dims.m_tiles) * 8u; rest /= dims.m_tiles;
+  let m0 = (rest % dims.m_tiles) * TM; rest /= dims.m_tiles;
   let group = rest % dims.groups; rest /= dims.groups;
   let image = rest % dims.images;
   let plane = rest / dims.images;
@@ -63,13 +73,17 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   let ty = taps(phase_y, dims.phases_y, dims.offset_y, dims.dilation_y, dims.tap_y, dims.step_y, dims.kernel_h);
   let tx = taps(phase_x, dims.phases_x, dims.offset_x, dims.dilation_x, dims.tap_x, dims.step_x, dims.kernel_w);
   let y0 = i32(q_y * dims.move_y) + ty.base;
-  let x0 = i32(q_x * dims.move_x) + tx.base;
-  let mx = i32(dims.move_x);
-  let sliding = dims.move_x == 1u && dims.step_x == 1u;
+  let x0 = q_x * dims.move_x + u32(tx.base);
+  let left = vec4(0u, 1u, 2u, 3u) * dims.move_x + x0;
+  let right = left + 4u * dims.move_x;
+  let rows = valid(y0, dims.step_y, dims.in_h, ty.count);
+  let in_size = dims.in_h * dims.in_w;
+  let depth = dims.k;
+  let w_k = dims.w_k;
 
   let in_plane = (plane / dims.in_repeat) % dims.in_planes;
-  var image_at = ((in_plane * dims.images + image) * dims.groups + group) * dims.k * dims.in_h * dims.in_w;
-  var w_at = ((plane / dims.w_repeat) % dims.w_planes * dims.groups + group) * dims.w_group;
+  let image_at = ((in_plane * dims.images + image) * dims.groups + group) * dims.k * dims.in_h * dims.in_w;
+  let w_at = ((plane / dims.w_repeat) % dims.w_planes * dims.groups + group) * dims.w_group;
   let top = dims.m - 1u;
   let o0 = m0 * dims.w_m;
   let o1 = min(m0 + 1u, top) * dims.w_m;
@@ -88,46 +102,110 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   var a5 = vec4<f32>(); var b5 = vec4<f32>();
   var a6 = vec4<f32>(); var b6 = vec4<f32>();
   var a7 = vec4<f32>(); var b7 = vec4<f32>();
-  for (var k = 0u; k < dims.k; k++) {
-    for (var i = 0; i < ty.count; i++) {
-      let y = u32(y0 + i * i32(dims.step_y));
-      if (y >= dims.in_h) { continue; }
-      let row = image_at + y * dims.in_w;
-      var wi = w_at + u32((ty.first + i * ty.step) * i32(dims.kernel_w) + tx.first);
-      var c = x0;
-      var p = vec4<f32>(); var q = vec4<f32>();
-      if (sliding) {
-        p = vec4(0.0, column(row, c), column(row, c + 1), column(row, c + 2));
-        q = vec4(column(row, c + 3), column(row, c + 4), column(row, c + 5), column(row, c + 6));
-      }
-      for (var j = 0; j < tx.count; j++) {
-        if (sliding) {
-          p = vec4(p.yzw, q.x);
-          q = vec4(q.yzw, column(row, c + 7));
-        } else {
-          p = vec4(column(row, c), column(row, c + mx), column(row, c + 2 * mx), column(row, c + 3 * mx));
-          q = vec4(column(row, c + 4 * mx), column(row, c + 5 * mx), column(row, c + 6 * mx), column(row, c + 7 * mx));
+  // The channels are the innermost loop, four at a time: a software adapter pays for every accumulator at each turn of a
+  // loop and runs both sides of a branch, so that few long turns without branches win.
+  for (var i = rows.x; i < rows.y; i++) {
+    let row = image_at + u32(y0 + i * i32(dims.step_y)) * dims.in_w;
+    for (var j = 0; j < tx.count; j++) {
+      let pc = left + u32(j) * dims.step_x;
+      let qc = right + u32(j) * dims.step_x;
+      // Columns left of 0 wrap to huge numbers: one comparison finds both sides.
+      let pm = pc < vec4(dims.in_w);
+      let qm = qc < vec4(dims.in_w);
+      let pi = select(vec4<u32>(), pc, pm);
+      let qi = select(vec4<u32>(), qc, qm);
+      var xi = row;
+      var wi = w_at + u32((ty.first + i * ty.step) * i32(dims.kernel_w) + tx.first + j * tx.step);
+      var k = 0u;
+      for (; k + 4u <= depth; k += 4u) {
+        {
+          let p = four(xi, pi, pm); let q = four(xi, qi, qm);
+          let w0 = w[wi + o0]; a0 += w0 * p; b0 += w0 * q;
+          if (TM > 1u) {
+            let w1 = w[wi + o1]; a1 += w1 * p; b1 += w1 * q;
+            let w2 = w[wi + o2]; a2 += w2 * p; b2 += w2 * q;
+            let w3 = w[wi + o3]; a3 += w3 * p; b3 += w3 * q;
+          }
+          if (TM > 4u) {
+            let w4 = w[wi + o4]; a4 += w4 * p; b4 += w4 * q;
+            let w5 = w[wi + o5]; a5 += w5 * p; b5 += w5 * q;
+            let w6 = w[wi + o6]; a6 += w6 * p; b6 += w6 * q;
+            let w7 = w[wi + o7]; a7 += w7 * p; b7 += w7 * q;
+          }
+          xi += in_size; wi += w_k;
         }
+        {
+          let p = four(xi, pi, pm); let q = four(xi, qi, qm);
+          let w0 = w[wi + o0]; a0 += w0 * p; b0 += w0 * q;
+          if (TM > 1u) {
+            let w1 = w[wi + o1]; a1 += w1 * p; b1 += w1 * q;
+            let w2 = w[wi + o2]; a2 += w2 * p; b2 += w2 * q;
+            let w3 = w[wi + o3]; a3 += w3 * p; b3 += w3 * q;
+          }
+          if (TM > 4u) {
+            let w4 = w[wi + o4]; a4 += w4 * p; b4 += w4 * q;
+            let w5 = w[wi + o5]; a5 += w5 * p; b5 += w5 * q;
+            let w6 = w[wi + o6]; a6 += w6 * p; b6 += w6 * q;
+            let w7 = w[wi + o7]; a7 += w7 * p; b7 += w7 * q;
+          }
+          xi += in_size; wi += w_k;
+        }
+        {
+          let p = four(xi, pi, pm); let q = four(xi, qi, qm);
+          let w0 = w[wi + o0]; a0 += w0 * p; b0 += w0 * q;
+          if (TM > 1u) {
+            let w1 = w[wi + o1]; a1 += w1 * p; b1 += w1 * q;
+            let w2 = w[wi + o2]; a2 += w2 * p; b2 += w2 * q;
+            let w3 = w[wi + o3]; a3 += w3 * p; b3 += w3 * q;
+          }
+          if (TM > 4u) {
+            let w4 = w[wi + o4]; a4 += w4 * p; b4 += w4 * q;
+            let w5 = w[wi + o5]; a5 += w5 * p; b5 += w5 * q;
+            let w6 = w[wi + o6]; a6 += w6 * p; b6 += w6 * q;
+            let w7 = w[wi + o7]; a7 += w7 * p; b7 += w7 * q;
+          }
+          xi += in_size; wi += w_k;
+        }
+        {
+          let p = four(xi, pi, pm); let q = four(xi, qi, qm);
+          let w0 = w[wi + o0]; a0 += w0 * p; b0 += w0 * q;
+          if (TM > 1u) {
+            let w1 = w[wi + o1]; a1 += w1 * p; b1 += w1 * q;
+            let w2 = w[wi + o2]; a2 += w2 * p; b2 += w2 * q;
+            let w3 = w[wi + o3]; a3 += w3 * p; b3 += w3 * q;
+          }
+          if (TM > 4u) {
+            let w4 = w[wi + o4]; a4 += w4 * p; b4 += w4 * q;
+            let w5 = w[wi + o5]; a5 += w5 * p; b5 += w5 * q;
+            let w6 = w[wi + o6]; a6 += w6 * p; b6 += w6 * q;
+            let w7 = w[wi + o7]; a7 += w7 * p; b7 += w7 * q;
+          }
+          xi += in_size; wi += w_k;
+        }
+      }
+      for (; k < depth; k++) {
+        let p = four(xi, pi, pm); let q = four(xi, qi, qm);
         let w0 = w[wi + o0]; a0 += w0 * p; b0 += w0 * q;
-        let w1 = w[wi + o1]; a1 += w1 * p; b1 += w1 * q;
-        let w2 = w[wi + o2]; a2 += w2 * p; b2 += w2 * q;
-        let w3 = w[wi + o3]; a3 += w3 * p; b3 += w3 * q;
-        let w4 = w[wi + o4]; a4 += w4 * p; b4 += w4 * q;
-        let w5 = w[wi + o5]; a5 += w5 * p; b5 += w5 * q;
-        let w6 = w[wi + o6]; a6 += w6 * p; b6 += w6 * q;
-        let w7 = w[wi + o7]; a7 += w7 * p; b7 += w7 * q;
-        wi += u32(tx.step);
-        c += i32(dims.step_x);
+        if (TM > 1u) {
+          let w1 = w[wi + o1]; a1 += w1 * p; b1 += w1 * q;
+          let w2 = w[wi + o2]; a2 += w2 * p; b2 += w2 * q;
+          let w3 = w[wi + o3]; a3 += w3 * p; b3 += w3 * q;
+        }
+        if (TM > 4u) {
+          let w4 = w[wi + o4]; a4 += w4 * p; b4 += w4 * q;
+          let w5 = w[wi + o5]; a5 += w5 * p; b5 += w5 * q;
+          let w6 = w[wi + o6]; a6 += w6 * p; b6 += w6 * q;
+          let w7 = w[wi + o7]; a7 += w7 * p; b7 += w7 * q;
+        }
+        xi += in_size; wi += w_k;
       }
     }
-    image_at += dims.in_h * dims.in_w;
-    w_at += dims.w_k;
   }
 
   // One place that stores, so that a fused epilogue appears once in the code.
   var tile = array<vec4<f32>, 16>(a0, b0, a1, b1, a2, b2, a3, b3, a4, b4, a5, b5, a6, b6, a7, b7);
   let channel = ((plane * dims.images + image) * dims.groups + group) * dims.m + m0;
-  for (var r = 0u; r < min(8u, dims.m - m0); r++) {
+  for (var r = 0u; r < min(TM, dims.m - m0); r++) {
     let at = ((channel + r) * dims.out_h + out_y) * dims.out_w;
     for (var j = 0u; j < 8u; j++) {
       let out_x = (q_x + j) * dims.phases_x + phase_x;

@@ -44,23 +44,30 @@ export function zipConstants(
 /** Repeats elements along axes of length 1 until the shape is reached. */
 export function expandConstant(c: Constant, shape: Shape): Constant {
   const own = [...Array<number>(shape.length - c.shape.length).fill(1), ...c.shape];
-  const strides = stridesOf(own).map((stride, axis) => (own[axis] === 1 ? 0 : stride));
-  return pick(c, shape, (at) => at.reduce((offset, i, axis) => offset + i * strides[axis]!, 0));
-}
-
-/** The array of shape `shape` whose element at `at` is the element of `c` at the offset `source(at)`. */
-export function pick(c: Constant, shape: Shape, source: (at: readonly number[]) => number): Constant {
-  const strides = stridesOf(shape);
-  const data = Array.from({ length: numel(shape) }, (_, flat) => {
-    const at = shape.map((length, axis) => Math.floor(flat / strides[axis]!) % length);
-    return c.data[source(at)]!;
-  });
-  return typed(data, shape, c.dtype);
+  return strided(c, shape, stridesOf(own).map((stride, axis) => (own[axis] === 1 ? 0 : stride)));
 }
 
 export function transposeConstant(c: Constant, perm: readonly number[]): Constant {
   const strides = stridesOf(c.shape);
-  return pick(c, perm.map((axis) => c.shape[axis]!), (at) => at.reduce((sum, i, k) => sum + i * strides[perm[k]!]!, 0));
+  return strided(c, perm.map((axis) => c.shape[axis]!), perm.map((axis) => strides[axis]!));
+}
+
+/** The array of shape `shape` whose element at `at` lies at offset + sum of at * strides in `c`. */
+function strided(c: Constant, shape: Shape, strides: readonly number[], offset = 0): Constant {
+  const data = c.dtype === "f32" ? new Float32Array(numel(shape)) : new Float64Array(numel(shape));
+  const at = shape.map(() => 0);
+  let from = offset;
+  for (let to = 0; to < data.length; to++) {
+    data[to] = c.data[from]!;
+    // Counts up like an odometer: the last axis first, carrying over to those before it.
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis]!;
+      if (++at[axis]! < shape[axis]!) break;
+      from -= strides[axis]! * shape[axis]!;
+      at[axis] = 0;
+    }
+  }
+  return { shape, dtype: c.dtype, data };
 }
 
 /** Elements at `indices` along one axis; negative indices count from the end. */
@@ -71,13 +78,10 @@ export function gatherConstant(c: Constant, indices: Constant, axis: number): Co
   const wrong = wanted.find((i) => i < 0 || i >= length);
   if (wrong !== undefined) throw new FormatError(`index ${wrong} is outside axis ${axis} of ${formatShape(c.shape)}`);
   const shape = [...c.shape.slice(0, axis), ...indices.shape, ...c.shape.slice(axis + 1)];
-  const inner = stridesOf(indices.shape);
-  return pick(c, shape, (at) => {
-    const k = inner.reduce((sum, stride, i) => sum + stride * at[axis + i]!, 0);
-    const before = at.slice(0, axis).reduce((sum, i, j) => sum + i * strides[j]!, 0);
-    const after = at.slice(axis + inner.length).reduce((sum, i, j) => sum + i * strides[axis + 1 + j]!, 0);
-    return before + wanted[k]! * strides[axis]! + after;
-  });
+  const run = strides[axis]!;
+  const outer = numel(c.shape.slice(0, axis));
+  const starts = Array.from({ length: outer }, (_, i) => wanted.map((k) => (i * length + k) * run)).flat();
+  return typed(starts.flatMap((start) => Array.from(c.data.slice(start, start + run))), shape, c.dtype);
 }
 
 export function concatConstants(parts: readonly Constant[], axis: number): Constant {
@@ -97,7 +101,8 @@ export function concatConstants(parts: readonly Constant[], axis: number): Const
 /** Every `step`-th element from `start` up to, not including, `stop`; both already clamped, steps may be negative. */
 export function sliceConstant(c: Constant, starts: readonly number[], shape: Shape, steps: readonly number[]): Constant {
   const strides = stridesOf(c.shape);
-  return pick(c, shape, (at) => at.reduce((sum, i, axis) => sum + (starts[axis]! + i * steps[axis]!) * strides[axis]!, 0));
+  const offset = starts.reduce((sum, start, axis) => sum + start * strides[axis]!, 0);
+  return strided(c, shape, steps.map((step, axis) => step * strides[axis]!), offset);
 }
 
 /** A shape with one -1 resolved against a number of elements. */

@@ -138,8 +138,14 @@ function assemble(json: Uint8Array, parts: readonly Uint8Array[], size: number):
   return file;
 }
 
+/** A view that is exactly a Uint8Array: `slice` of its subclass Buffer does not copy. */
+export function plainBytes(source: ArrayBuffer | Uint8Array): Bytes {
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  return new Uint8Array(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
+}
+
 function parse(source: ArrayBuffer | Uint8Array): { header: Record<string, unknown>; body: Bytes } {
-  const bytes = (source instanceof Uint8Array ? source : new Uint8Array(source)) as Bytes;
+  const bytes = plainBytes(source);
   if (bytes.length < 8) throw new FormatError(`safetensors: the file has ${bytes.length} bytes; it is cut short or of another format`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (length > MAX_HEADER || Number(length) > bytes.length - 8) {

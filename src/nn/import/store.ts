@@ -17,6 +17,8 @@ export interface ParameterStore {
   tensor(constant: Constant): Tensor;
   /** Gives a constant the name under which its tensor appears among the parameters. */
   name(constant: Constant, name: string): void;
+  /** A constant computed from others, once for each name: tracing a model again uploads nothing. */
+  derived(name: string, compute: () => Constant): Constant;
   dispose(): void;
 }
 
@@ -24,6 +26,7 @@ export function parameterStore(device: Device): ParameterStore {
   const names = new WeakMap<Constant, string>();
   const byIdentity = new WeakMap<Constant, Tensor>();
   const byContent = new Map<string, Tensor>();
+  const computed = new Map<string, Constant>();
   const parameters: Record<string, Tensor> = {};
   const owned: Tensor[] = [];
   let disposed = false;
@@ -51,6 +54,12 @@ export function parameterStore(device: Device): ParameterStore {
     tensor,
     operand: (c) => (c.shape.length === 0 && c.dtype === "f32" ? c.data[0]! : tensor(c)),
     name: (c, name) => void names.set(c, name),
+    derived(name, compute) {
+      const known = computed.get(name) ?? compute();
+      computed.set(name, known);
+      names.set(known, name);
+      return known;
+    },
     dispose() {
       disposed = true;
       for (const t of owned) t.dispose();

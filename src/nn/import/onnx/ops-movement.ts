@@ -1,5 +1,5 @@
 // Operators that move elements or ask about shapes. On constants they are the shape arithmetic of exporters.
-import * as mv from "../../../kernels/movement.ts";
+import * as mv from "../../../kernels/index.ts";
 import { gather } from "../../../kernels/gather.ts";
 import { normalizeAxis, numel, stridesOf, type Shape } from "../../../tensor/shape.ts";
 import {

@@ -170,7 +170,7 @@ function value(reader: protobuf.Reader, kind: string, depth: number): unknown {
 }
 
 function scalar(reader: protobuf.Reader, kind: Scalar): unknown {
-  if (kind === "int64" || kind === "uint64") return wide(reader[kind]());
+  if (kind === "int64" || kind === "uint64") return wide(reader[kind]() as unknown as number | { toNumber(): number });
   return reader[kind]();
 }
 

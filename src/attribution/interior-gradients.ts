@@ -1,0 +1,97 @@
+// Interior gradients (Sundararajan, Taly, Yan: "Gradients of Counterfactuals", arXiv 1611.02639).
+import { ArgumentError } from "../tensor/errors.ts";
+import type { HostArray } from "../tensor/host.ts";
+import { numel } from "../tensor/shape.ts";
+import type { Node } from "../graph/node.ts";
+import { PathIntegral } from "./path.ts";
+import { endGradients, rowGraph } from "./path-graphs.ts";
+import { asGiven } from "./problem.ts";
+import type { Attributions, Input, ModelLike, PathOptions } from "./types.ts";
+
+export interface InteriorGradientsOptions extends PathOptions {
+  /** Positions on the path. Default: `steps` equally spaced ones from 0 to 1, both ends included. */
+  readonly alphas?: readonly number[];
+  /** Default 11. */
+  readonly steps?: number;
+  /** Intermediate values whose cosine distance from their value at the input is returned. */
+  readonly layers?: readonly string[];
+}
+
+export interface InteriorGradientsResult<I extends Input = Input> {
+  readonly alphas: readonly number[];
+  /** Gradient at every position: [S, ...input]. */
+  readonly gradients: Attributions<I>;
+  /** Score at every position: [S, B]. */
+  readonly scores: HostArray;
+  /** Mean magnitude of the gradient's elements, over all inputs, at every position. */
+  readonly meanAbsGradient: readonly number[];
+  /** 1 - cosine of a layer's activation with that at the last position, at every position, by layer. */
+  readonly cosineDistances: Readonly<Record<string, readonly number[]>>;
+}
+
+/**
+ * Gradients of the score at x' + a (x - x') for several a, with the saturation curves: how score, gradient size and
+ * hidden activations change along the path. A network saturates where the score is flat and gradients vanish.
+ */
+export async function interiorGradients<I extends Input>(
+  model: ModelLike,
+  input: I,
+  options: InteriorGradientsOptions = {},
+): Promise<InteriorGradientsResult<I>> {
+  const { steps = 11, layers = [] } = options;
+  const alphas = options.alphas ?? Array.from({ length: steps }, (_, k) => (steps === 1 ? 1 : k / (steps - 1)));
+  if (alphas.length === 0 || !alphas.every(Number.isFinite)) throw new ArgumentError("alphas: expected at least one number, all finite");
+  if (options.target === "all") throw new ArgumentError('target: interior gradients explain one class; "all" is not possible');
+  const path = await PathIntegral.open(model, input, options);
+  try {
+    const { problem } = path;
+    const nodes = layers.map((name) => layerNode(problem.layers, name));
+    const outputs = [problem.score, ...endGradients(problem), ...nodes];
+    let done = 0;
+    const report = (more: number): void => options.onProgress?.({ done: (done += more), total: alphas.length });
+    const rows = await path.rows(`interior ${layers.join()}`, (count) => rowGraph(problem, count, outputs), alphas, report);
+    const gradients = rows.slice(1, 1 + problem.ends.length);
+    return {
+      alphas,
+      gradients: asGiven(problem, input, gradients),
+      scores: rows[0]!,
+      meanAbsGradient: meanMagnitudes(gradients),
+      cosineDistances: Object.fromEntries(layers.map((name, k) => [name, cosineDistances(rows[1 + gradients.length + k]!)])),
+    };
+  } finally {
+    path.dispose();
+  }
+}
+
+function layerNode(layers: ReadonlyMap<string, Node>, name: string): Node {
+  const node = layers.get(name);
+  if (!node) throw new ArgumentError(`layers: there is no intermediate value "${name}"; the model names ${[...layers.keys()].slice(0, 20).join(", ")}`);
+  return node;
+}
+
+function meanMagnitudes(gradients: readonly HostArray[]): number[] {
+  const count = gradients.reduce((n, g) => n + numel(g.shape.slice(1)), 0);
+  return Array.from({ length: gradients[0]!.shape[0]! }, (_, s) => {
+    let sum = 0;
+    for (const { shape, data } of gradients) {
+      const size = numel(shape.slice(1));
+      for (let i = s * size; i < (s + 1) * size; i++) sum += Math.abs(data[i]!);
+    }
+    return sum / count;
+  });
+}
+
+function cosineDistances({ shape, data }: HostArray): number[] {
+  const rows = shape[0]!;
+  const size = numel(shape.slice(1));
+  const dot = (a: number, b: number): number => {
+    let sum = 0;
+    for (let i = 0; i < size; i++) sum += data[a * size + i]! * data[b * size + i]!;
+    return sum;
+  };
+  const last = rows - 1;
+  return Array.from({ length: rows }, (_, s) => {
+    const norms = Math.sqrt(dot(s, s) * dot(last, last));
+    return norms === 0 ? (s === last ? 0 : 1) : 1 - dot(s, last) / norms;
+  });
+}

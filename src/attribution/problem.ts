@@ -1,0 +1,164 @@
+// A model, traced once for given input shapes, with the score that is explained: what all methods start from.
+import { ArgumentError, NumericError, ShapeError } from "../tensor/errors.ts";
+import type { Device } from "../tensor/device.ts";
+import type { HostArray } from "../tensor/host.ts";
+import { formatShape, sameShape, type Shape } from "../tensor/shape.ts";
+import { Tensor } from "../tensor/tensor.ts";
+import { constantPrimitive, input as inputLeaf } from "../graph/leaves.ts";
+import { is, type Node, type Value } from "../graph/node.ts";
+import { dependents, reachable } from "../graph/trace.ts";
+import { modelOutput, type Model, type Tap } from "../nn/model.ts";
+import { chosenScore, planTarget, predicted, scored, type Target, type TargetPlan } from "./score.ts";
+import type { ArrayInput, Attributions, Input, ModelLike, ScoreOptions } from "./types.ts";
+
+/** Name of the only input of a function model. */
+const ONLY = "x";
+
+export interface Problem {
+  /** One leaf per input, in order of `names`. */
+  readonly inputs: readonly Node[];
+  readonly names: readonly string[];
+  /** What is attributed to: the f32 inputs, or one intermediate value. */
+  readonly ends: readonly Node[];
+  readonly endNames: readonly string[];
+  readonly output: Node;
+  /** The explained score: [B] or []; [B, K] if all classes are explained. */
+  readonly score: Node;
+  /** Class index per example [B] (i32 leaf), if one is chosen. */
+  readonly index: Node | undefined;
+  /** The predicted classes, from `output`. */
+  readonly predicted: Node | undefined;
+  readonly target: TargetPlan;
+  /** Intermediate values that a tap saw, by name. */
+  readonly layers: ReadonlyMap<string, Node>;
+  readonly device: Device | undefined;
+}
+
+export interface ProblemOptions extends ScoreOptions {
+  readonly layer?: string;
+}
+
+export const isModel = (model: ModelLike): model is Model => typeof model === "object" && "apply" in model;
+export const isArrayInput = (input: Input): input is ArrayInput =>
+  input instanceof Tensor || ("data" in input && "shape" in input && Array.isArray(input.shape));
+
+/** Inputs by name; a single array gets the name of the model's only input. */
+export function namedInputs(model: ModelLike, input: Input): Record<string, ArrayInput> {
+  if (!isArrayInput(input)) return { ...input };
+  const names = isModel(model) ? model.inputs.map((i) => i.name) : [ONLY];
+  if (names.length !== 1) {
+    throw new ArgumentError(`the model has ${names.length} inputs (${names.join(", ")}); give a record with an array for each`);
+  }
+  return { [names[0]!]: input };
+}
+
+const problems = new WeakMap<object, Map<string, Problem>>();
+const functionIds = new WeakMap<object, number>();
+let functions = 0;
+
+function identity(target: Target | undefined): string {
+  if (typeof target !== "function") return target === "all" ? "all" : "index";
+  let id = functionIds.get(target);
+  if (id === undefined) functionIds.set(target, (id = functions++));
+  return `function ${id}`;
+}
+
+/** Traces a model for the shapes of `arrays`; equal calls share the graph and the programs compiled from it. */
+export function traceProblem(model: ModelLike, input: Input, arrays: Readonly<Record<string, ArrayInput>>, options: ProblemOptions): Problem {
+  const shapes = Object.entries(arrays).map(([name, { shape, dtype }]) => [name, shape, dtype]);
+  const { score = "logit", layer, output } = options;
+  const key = JSON.stringify([shapes, identity(options.target), score, layer, output, isArrayInput(input)]);
+  const known = problems.get(model) ?? new Map<string, Problem>();
+  problems.set(model, known);
+  let problem = known.get(key);
+  if (!problem) known.set(key, (problem = build(model, input, arrays, options)));
+  // The class indices themselves are not part of the graph, but must fit it.
+  planTarget(problem.output, options.target ?? "predicted");
+  return problem;
+}
+
+function build(model: ModelLike, input: Input, arrays: Readonly<Record<string, ArrayInput>>, options: ProblemOptions): Problem {
+  const names = Object.keys(arrays);
+  const inputs = names.map((name) => inputLeaf(arrays[name]!.shape, arrays[name]!.dtype, name));
+  const layers = new Map<string, Node>();
+  const tap: Tap = (name, value) => {
+    layers.set(name, value);
+    return value;
+  };
+  const output = runModel(model, input, names, inputs, options.output, tap);
+  const { target = "predicted", score = "logit" } = options;
+  const plan = planTarget(output, target);
+  const index = plan.kind === "index" ? inputLeaf([plan.batch], "i32", "target") : undefined;
+  const chosen = plan.kind === "all" ? scored(output, score) : chosenScore(output, target, score, index);
+  const { ends, endNames } = chooseEnds(names, inputs, layers, options.layer, chosen);
+  return {
+    inputs, names, ends, endNames, output, score: chosen, index, target: plan, layers,
+    predicted: index ? predicted(output) : undefined,
+    device: isModel(model) ? model.device : deviceOf(chosen),
+  };
+}
+
+function runModel(model: ModelLike, input: Input, names: readonly string[], inputs: readonly Node[], output: string | undefined, tap: Tap): Node {
+  const record = Object.fromEntries(names.map((name, i) => [name, inputs[i]!]));
+  if (isModel(model)) return modelOutput(model, record, output, tap);
+  return isArrayInput(input)
+    ? (model as (x: Value, tap: Tap) => Value)(inputs[0]!, tap)
+    : (model as (x: Readonly<Record<string, Value>>, tap: Tap) => Value)(record, tap);
+}
+
+function chooseEnds(names: readonly string[], inputs: readonly Node[], layers: ReadonlyMap<string, Node>, layer: string | undefined, score: Node) {
+  if (layer === undefined) {
+    const real = inputs.flatMap((x, i) => (x.dtype === "f32" ? [i] : []));
+    if (real.length === 0) throw new ArgumentError("no input is real-valued; name the layer (an embedding, say) to attribute to");
+    return { ends: real.map((i) => inputs[i]!), endNames: real.map((i) => names[i]!) };
+  }
+  const node = layers.get(layer);
+  if (!node) {
+    const known = [...layers.keys()].slice(0, 20).join(", ") || "none: call the tap that the model gets as its second argument";
+    throw new ArgumentError(`layer: there is no intermediate value "${layer}"; the model names ${known}`);
+  }
+  if (!dependents(reachable([score]), [node]).has(score)) throw new ArgumentError(`layer: the score does not depend on "${layer}"`);
+  return { ends: [node], endNames: [layer] };
+}
+
+function deviceOf(output: Node): Device | undefined {
+  const constant = reachable([output]).find((node) => is(node, constantPrimitive));
+  return constant && is(constant, constantPrimitive) ? constant.attrs.tensor.device : undefined;
+}
+
+/** The device that a run happens on. */
+export function chooseDevice(problem: Problem, arrays: Readonly<Record<string, ArrayInput>>, given: Device | undefined): Device {
+  const tensor = Object.values(arrays).find((x): x is Tensor => x instanceof Tensor);
+  const device = given ?? problem.device ?? tensor?.device;
+  if (!device) throw new ArgumentError("device: neither the model nor an input is on a device; pass options.device");
+  device.assertAlive();
+  return device;
+}
+
+/** Fails on NaN and infinity, naming where they were found. */
+export function assertFinite(what: string, array: HostArray): void {
+  if (array.dtype !== "f32") return;
+  const at = array.data.findIndex((v) => !Number.isFinite(v));
+  if (at >= 0) {
+    throw new NumericError(`${what} holds ${array.data[at]} at element ${at} of ${formatShape(array.shape)}; every element must be finite`);
+  }
+}
+
+/** Arrays, one per attributed value, in the form of the input: an array for an array, a record for a record. */
+export function asGiven<I extends Input>(problem: Problem, input: I, arrays: readonly HostArray[]): Attributions<I> {
+  const result = isArrayInput(input) ? arrays[0]! : Object.fromEntries(problem.endNames.map((name, j) => [name, arrays[j]!]));
+  return result as Attributions<I>;
+}
+
+/** Checks the shape and type of an input against what a model declares. */
+export function checkDeclared(model: ModelLike, arrays: Readonly<Record<string, ArrayInput>>): void {
+  if (!isModel(model)) return;
+  for (const { name, shape, dtype } of model.inputs) {
+    const given = arrays[name];
+    if (!given) throw new ArgumentError(`input "${name}" is missing; given: ${Object.keys(arrays).join(", ") || "nothing"}`);
+    if (given.dtype !== dtype) throw new ArgumentError(`input "${name}": expected ${dtype}, got ${given.dtype}`);
+    if (!sameShape(given.shape.slice(1), shape)) throw new ShapeError(`input "${name}": expected ${expected(shape)}, got ${formatShape(given.shape)}`);
+  }
+}
+
+const expected = (shape: Shape): string => `[batch${shape.map((n) => `, ${n}`).join("")}]`;

@@ -1,0 +1,77 @@
+// Which number of a model's output is explained.
+import { ArgumentError, ShapeError } from "../tensor/errors.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import type { Value } from "../graph/node.ts";
+import { argmax } from "../kernels/reduce.ts";
+import { logSoftmax, softmax } from "../kernels/softmax.ts";
+import { takeTarget } from "../kernels/gather.ts";
+
+/**
+ * The explained class: one index for all examples, one per example, the class with the highest output at the input, all
+ * classes at once (results get a leading class axis), or any function of the output that gives one score per example.
+ */
+export type Target = "predicted" | "all" | number | readonly number[] | ((output: Value) => Value);
+
+/** What of a class is explained: its output as it is, or softmax or log-softmax of it over the last axis. */
+export type Score = "logit" | "probability" | "logProbability";
+
+export function scored(output: Value, score: Score): Value {
+  switch (score) {
+    case "logit":
+      return output;
+    case "probability":
+      return softmax(output);
+    case "logProbability":
+      return logSoftmax(output);
+    default:
+      throw new ArgumentError(`score: expected "logit", "probability" or "logProbability", got ${String(score)}`);
+  }
+}
+
+/** How the target is given to programs. */
+export interface TargetPlan {
+  /** `function`: no class is chosen; `index`: a class index per example travels as an input; `all`: every class. */
+  readonly kind: "function" | "index" | "all";
+  readonly batch: number;
+  readonly classes: number;
+}
+
+/** Checks a target against the shape of the output. */
+export function planTarget(output: Value, target: Target): TargetPlan {
+  const { shape } = output;
+  if (typeof target === "function" || shape.length < 2) {
+    if (typeof target !== "function" && target !== "predicted") {
+      throw new ArgumentError(`target: the output ${formatShape(shape)} has no class axis; leave the target out, or give a function`);
+    }
+    return { kind: "function", batch: shape[0] ?? 1, classes: 0 };
+  }
+  if (shape.length !== 2) {
+    throw new ShapeError(`the output has shape ${formatShape(shape)}; expected [batch, classes], or a target function that picks one score per example`);
+  }
+  const [batch, classes] = shape as readonly [number, number];
+  if (typeof target === "string" && target !== "predicted" && target !== "all") {
+    throw new ArgumentError(`target: expected a class index, a list of them, "predicted", "all" or a function, got "${String(target)}"`);
+  }
+  for (const t of typeof target === "number" ? [target] : typeof target === "string" ? [] : target) {
+    if (!Number.isInteger(t) || t < 0 || t >= classes) {
+      throw new ArgumentError(`target: class ${t} does not exist; the output has ${classes} classes, 0 to ${classes - 1}`);
+    }
+  }
+  if (Array.isArray(target) && target.length !== batch) {
+    throw new ArgumentError(`target: ${target.length} classes were given for ${batch} examples`);
+  }
+  return { kind: target === "all" ? "all" : "index", batch, classes };
+}
+
+/** Class index of every example, computed on the device where it is the predicted one. */
+export const predicted = (output: Value): Value => argmax(output, -1);
+
+/** One score per example: [B], or [] if the output is a scalar. */
+export function chosenScore(output: Value, target: Target, score: Score, index: Value | undefined): Value {
+  if (typeof target !== "function") return index ? takeTarget(scored(output, score), index) : output;
+  const y = target(output);
+  if (!sameShape(y.shape, output.shape.slice(0, 1)) && y.shape.length > 0) {
+    throw new ShapeError(`target: the function must give one score per example, shape ${formatShape(output.shape.slice(0, 1))}, got ${formatShape(y.shape)}`);
+  }
+  return y;
+}

@@ -1,0 +1,98 @@
+// Broadcasting and summing: each other's transposes.
+import { ShapeError } from "../tensor/errors.ts";
+import { broadcastShapes, formatShape, numel, sameShape, type Shape } from "../tensor/shape.ts";
+import { Index } from "../graph/index-map.ts";
+import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
+import { apply, is, type Node, type Value } from "../graph/node.ts";
+import { primitive, type Primitive } from "../graph/primitive.ts";
+import { padPrimitive, refill, reshape } from "./movement.ts";
+import { foldSingle, kept, LONG, reduceAxes, reduction, remaining, split, type Axes, type AxisRange, type ReduceOptions } from "./reduction.ts";
+import sumWgsl from "./wgsl/reduce_sum.wgsl";
+
+export const broadcastPrimitive: Primitive<{ shape: Shape }> = primitive({
+  name: "broadcast",
+  aval: ([x], { shape }) => {
+    if (!sameShape(broadcastShapes("broadcastTo", x!.shape, shape), shape)) {
+      throw new ShapeError(`broadcastTo: ${formatShape(x!.shape)} does not broadcast to ${formatShape(shape)}`);
+    }
+    return { shape, dtype: x!.dtype };
+  },
+  lowering: {
+    kind: "view",
+    pieces: ({ inputs, shape }, at, context) => {
+      const source = inputs[0]!.shape;
+      const lead = shape.length - source.length;
+      const axes = source.map((n, i) => (n === 1 ? "0u" : at.axis(i + lead)));
+      return [{ argument: 0, index: Index.ofAxes(source, axes, context) }];
+    },
+  },
+  multilinear: true,
+  transpose: (ct, { inputs }) => sumTo(ct, inputs[0]!.shape),
+  batch: ([x], _, { shape }, size) => {
+    const inner = x!.shape.slice(1);
+    const ones = Array<number>(shape.length - inner.length).fill(1);
+    return broadcastTo(reshape(x!, [size, ...ones, ...inner]), [size, ...shape]);
+  },
+  fold: ([x], { shape }) => {
+    if (sameShape(x!.shape, shape)) return x;
+    if (is(x!, broadcastPrimitive)) return broadcastTo(x.inputs[0]!, shape);
+    return refill(x!, shape);
+  },
+});
+
+/** Repeats x along new leading axes and axes of extent 1 (NumPy rules). */
+export const broadcastTo = (x: Operand, shape: Shape): Value => apply(broadcastPrimitive, [lift(x)], { shape });
+
+/** A reduced value at every position of `shape` that it was reduced from. */
+export const spread = (y: Node, shape: Shape, range: AxisRange): Node => broadcastTo(reshape(y, kept(shape, range)), shape);
+
+export const sumPrimitive = reduction("sum", sumWgsl, 1, {
+  multilinear: true,
+  transpose: (ct, node) => spread(ct, node.inputs[0]!.shape, node.attrs),
+  fold(inputs, range) {
+    const { shape } = inputs[0]!;
+    const length = numel(shape.slice(range.start, range.end));
+    const value = fillValue(inputs[0]!);
+    if (value !== undefined || length === 0) return fill(remaining(shape, range), (value ?? 0) * length);
+    return foldSingle(inputs, range);
+  },
+});
+
+/** Sum over `axes` (default: all); [] sums nothing. f32 error stays near one rounding of the sum of magnitudes. */
+export function sum(x: Operand, axes?: Axes, options: ReduceOptions = {}): Value {
+  return reduceAxes("sum", lift(x), axes, options, sumRange);
+}
+
+/**
+ * Sums a value down to a shape that broadcasts to its own: the transpose of NumPy broadcasting.
+ * @throws ShapeError when `shape` does not broadcast to the shape of `x`
+ */
+export function sumTo(x: Value, shape: Shape): Value {
+  if (sameShape(x.shape, shape)) return x;
+  const offset = x.shape.length - shape.length;
+  const axes = x.shape.flatMap((extent, axis) => {
+    const target = axis < offset ? 1 : shape[axis - offset]!;
+    if (target === extent) return axis < offset ? [axis] : [];
+    if (target !== 1) doesNotBroadcast(x.shape, shape);
+    return [axis];
+  });
+  if (offset < 0) doesNotBroadcast(x.shape, shape);
+  return reshape(sum(x, axes), shape);
+}
+
+function doesNotBroadcast(from: Shape, to: Shape): never {
+  throw new ShapeError(`sumTo: ${formatShape(to)} does not broadcast to ${formatShape(from)}`);
+}
+
+/** Sum over neighbouring axes. A long one is padded with zeros to a rectangle; the padding is index arithmetic. */
+export function sumRange(x: Value, range: AxisRange): Value {
+  const { outer, length, inner } = split(x.shape, range);
+  if (length <= LONG) return apply(sumPrimitive, [x], range);
+  const columns = Math.ceil(Math.sqrt(length));
+  const rows = Math.ceil(length / columns);
+  const flat = reshape(x, [outer, length, inner]);
+  const padded = apply(padPrimitive, [flat], { low: [0, 0, 0], high: [0, rows * columns - length, 0], interior: [0, 0, 0] });
+  const partial = apply(sumPrimitive, [reshape(padded, [outer, rows, columns, inner])], { start: 1, end: 2 });
+  return reshape(apply(sumPrimitive, [partial], { start: 1, end: 2 }), remaining(x.shape, range));
+}
+

@@ -1,0 +1,12 @@
+// Layers, training, and models read from files.
+export * from "./initialise.ts";
+export * from "./layers.ts";
+export * from "./losses.ts";
+export * from "./model.ts";
+export * from "./optimise.ts";
+export * from "./random.ts";
+export * from "./sequential.ts";
+export * from "./train.ts";
+export { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "./import/safetensors.ts";
+export type { SafetensorsDType, SafetensorsEntry } from "./import/safetensors.ts";
+export * from "./import/tfjs.ts";

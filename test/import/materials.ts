@@ -1,0 +1,50 @@
+// Models and pictures that the tests read but the repository does not hold.
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { decode } from "fast-png";
+import { cacheFolder } from "../../src/cli/fetch.ts";
+
+/** The folder of shared materials beside the repository, or what $AUMANN_SHARED names. */
+const shared = process.env["AUMANN_SHARED"] ?? resolve(import.meta.dirname, "../../../shared");
+
+/**
+ * Path of a shared file or folder; undefined where it is absent, which is said aloud. Under CI=true absence is an error.
+ */
+export function sharedPath(path: string): string | undefined {
+  const file = join(shared, path);
+  if (existsSync(file)) return file;
+  if (process.env["CI"] === "true") throw new Error(`${path} is absent from the shared materials; in CI they must be there`);
+  console.warn(`${path} is absent from the shared materials: its test is left out`);
+  return undefined;
+}
+
+/** A file of a Debian package, downloaded and unpacked without being installed. */
+export function debianFile(name: string, path: string): string {
+  const folder = join(cacheFolder(), `debian-${name}`);
+  const file = join(folder, path);
+  if (!existsSync(file)) {
+    mkdirSync(folder, { recursive: true });
+    execFileSync("apt-get", ["download", name], { cwd: folder, stdio: "pipe" });
+    execFileSync("sh", ["-c", `dpkg-deb -x ${name}_*.deb . && rm ${name}_*.deb`], { cwd: folder, stdio: "pipe" });
+  }
+  return file;
+}
+
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: number;
+  /** 0..255, row-major, channels last. */
+  readonly data: ArrayLike<number>;
+}
+
+/** A picture of scikit-image. */
+export function photograph(name: string): Picture {
+  return decode(readFileSync(debianFile("python3-skimage", `usr/lib/python3/dist-packages/skimage/data/${name}.png`)));
+}
+
+/** Files of a folder by name, for loaders that ask for them. */
+export function folderReader(folder: string): (path: string) => Promise<Uint8Array<ArrayBuffer>> {
+  return (path) => Promise.resolve(new Uint8Array(readFileSync(join(folder, path))));
+}

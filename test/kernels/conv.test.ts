@@ -1,0 +1,275 @@
+// The convolution kernels against plain loops in double precision, and the rules (transpose, batch) that combine them.
+import { describe, expect, test } from "vitest";
+import { grad } from "../../src/autograd/index.ts";
+import { is, type Node } from "../../src/graph/node.ts";
+import { reachable, trace } from "../../src/graph/trace.ts";
+import {
+  conv2d,
+  convForwardPrimitive,
+  convInputGrad,
+  convWeightGrad,
+  type ConvAttrs,
+  type ConvOptions,
+} from "../../src/kernels/conv.ts";
+import { mul } from "../../src/kernels/elementwise.ts";
+import { sum } from "../../src/kernels/broadcast.ts";
+import { fill, input } from "../../src/graph/leaves.ts";
+import { ArgumentError, numel, ShapeError, type Shape } from "../../src/tensor/index.ts";
+import { withCleanDevice } from "../gpu.ts";
+import { byLoop, byRule, evaluate, expectClose, FLAGS, random, type Binary, type Flags } from "./harness.ts";
+
+interface Case extends ConvOptions {
+  readonly x: readonly [number, number, number, number];
+  readonly w: readonly [number, number, number, number];
+}
+
+const CASES: Record<string, Case> = {
+  "1x1, vector loads": { x: [2, 8, 2, 6], w: [12, 8, 1, 1] },
+  "1x1, pixels not a multiple of 4": { x: [2, 8, 3, 3], w: [5, 8, 1, 1] },
+  "1x1 in groups, vector loads": { x: [1, 8, 4, 4], w: [12, 4, 1, 1], groups: 2 },
+  "1x1 with stride 2": { x: [1, 4, 5, 6], w: [3, 4, 1, 1], stride: 2 },
+  "3x3 same": { x: [2, 3, 7, 10], w: [10, 3, 3, 3], padding: 1 },
+  "3x3 stride 2, asymmetric padding": { x: [1, 3, 9, 12], w: [9, 3, 3, 3], stride: 2, padding: [0, 0, 1, 1] },
+  "3x3 dilation 2": { x: [1, 2, 9, 8], w: [4, 2, 3, 3], dilation: 2, padding: 2 },
+  "stride 2, dilation 2: taps of one parity": { x: [1, 2, 8, 9], w: [3, 2, 3, 3], dilation: 2, stride: 2, padding: 1 },
+  "stride [2, 3], dilation [3, 2], 4x5": {
+    x: [1, 2, 14, 17],
+    w: [3, 2, 4, 5],
+    stride: [2, 3],
+    dilation: [3, 2],
+    padding: [3, 2],
+  },
+  "stride larger than the kernel": { x: [1, 2, 8, 8], w: [2, 2, 2, 2], stride: 3 },
+  groups: { x: [2, 6, 5, 5], w: [9, 2, 3, 3], groups: 3, padding: 1 },
+  "depthwise 3x3": { x: [2, 5, 7, 9], w: [5, 1, 3, 3], groups: 5, padding: 1 },
+  "depthwise 5x5 stride 2, multiplier 2": { x: [1, 3, 9, 11], w: [6, 1, 5, 5], groups: 3, stride: 2, padding: "same" },
+  "depthwise dilation 2": { x: [1, 3, 8, 8], w: [3, 1, 3, 3], groups: 3, dilation: 2, padding: "sameLower" },
+  "one channel, 5x5": { x: [3, 1, 12, 12], w: [6, 1, 5, 5] },
+  "one output row per image": { x: [4, 3, 1, 9], w: [2, 3, 1, 3] },
+};
+
+type Product = (xi: number, wi: number, yi: number) => void;
+
+/** Calls `f` with the flat indices of every product of a convolution. */
+function products(
+  attrs: ConvAttrs,
+  N: number,
+  O: number,
+  C: number,
+  output: readonly [number, number],
+  f: Product,
+): void {
+  const { input, kernel, stride, dilation, padding, groups } = attrs;
+  const [perIn, perOut] = [C / groups, O / groups];
+  for (let n = 0; n < N; n++)
+    for (let o = 0; o < O; o++)
+      for (let c = 0; c < perIn; c++)
+        for (let p = 0; p < kernel[0]; p++)
+          for (let q = 0; q < kernel[1]; q++)
+            for (let i = 0; i < output[0]; i++)
+              for (let j = 0; j < output[1]; j++) {
+                const y = i * stride[0] - padding[0] + p * dilation[0];
+                const x = j * stride[1] - padding[1] + q * dilation[1];
+                if (y < 0 || x < 0 || y >= input[0] || x >= input[1]) continue;
+                const channel = Math.floor(o / perOut) * perIn + c;
+                f(
+                  ((n * C + channel) * input[0] + y) * input[1] + x,
+                  ((o * perIn + c) * kernel[0] + p) * kernel[1] + q,
+                  ((n * O + o) * output[0] + i) * output[1] + j,
+                );
+              }
+}
+
+/** The attributes that conv2d derives from a case. */
+function attrsOf({ x, w, ...options }: Case): { attrs: ConvAttrs; y: Shape } {
+  const { inputs, outputs } = trace((a, b) => conv2d(a, b, options), [{ shape: x }, { shape: w }]);
+  const node = reachable(outputs).find((n) => is(n, convForwardPrimitive));
+  expect(inputs.length).toBe(2);
+  return { attrs: node!.attrs as ConvAttrs, y: node!.shape };
+}
+
+describe("values", () => {
+  for (const [name, entry] of Object.entries(CASES)) {
+    test(name, () =>
+      withCleanDevice(async (device) => {
+        const { x, w, ...options } = entry;
+        const { attrs, y } = attrsOf(entry);
+        const arrays = [random(x, 1), random(w, 2), random(y, 3)] as const;
+        const data = { x: arrays[0].data, w: arrays[1].data, y: arrays[2].data };
+        const truth = { x: new Float64Array(numel(x)), w: new Float64Array(numel(w)), y: new Float64Array(numel(y)) };
+        products(attrs, x[0], w[0], x[1], [y[2]!, y[3]!], (xi, wi, yi) => {
+          truth.y[yi]! += data.x[xi]! * data.w[wi]!;
+          truth.x[xi]! += data.y[yi]! * data.w[wi]!;
+          truth.w[wi]! += data.x[xi]! * data.y[yi]!;
+        });
+        const [forward, inputGrad, weightGrad] = await evaluate(
+          device,
+          (a, b, c) => [
+            conv2d(a, b, options),
+            convInputGrad(c, b, { ...options, input: attrs.input }),
+            convWeightGrad(a, c, { ...options, kernel: attrs.kernel }),
+          ],
+          arrays,
+        );
+        expect(forward!.shape).toEqual(y);
+        expectClose(forward!.data, truth.y);
+        expectClose(inputGrad!.data, truth.x);
+        expectClose(weightGrad!.data, truth.w);
+      }),
+    );
+  }
+});
+
+const OPTIONS = { stride: 2, padding: [1, 0, 0, 1], groups: 2 } as const;
+/** Each primitive with small operands: x [2, 2, 5, 4], w [4, 1, 3, 2], y [2, 4, 2, 2]. */
+const FAMILY: Record<string, { f: Binary; shapes: readonly [Shape, Shape] }> = {
+  forward: {
+    f: (x, w) => conv2d(x, w, OPTIONS),
+    shapes: [
+      [2, 2, 5, 4],
+      [4, 1, 3, 2],
+    ],
+  },
+  "input gradient": {
+    f: (y, w) => convInputGrad(y, w, { ...OPTIONS, input: [5, 4] }),
+    shapes: [
+      [2, 4, 2, 2],
+      [4, 1, 3, 2],
+    ],
+  },
+  "weight gradient": {
+    f: (x, y) => convWeightGrad(x, y, { ...OPTIONS, kernel: [3, 2] }),
+    shapes: [
+      [2, 2, 5, 4],
+      [2, 4, 2, 2],
+    ],
+  },
+};
+
+/** Shapes of two operands with the axes that nested batching adds, outermost first. */
+const batchedShapes = (shapes: readonly [Shape, Shape], axes: readonly (readonly [Flags, number])[]): Shape[] =>
+  shapes.map((shape, i) => [...axes.flatMap(([flags, size]) => (flags[i] ? [size] : [])), ...shape]);
+
+describe("rules", () => {
+  for (const [name, { f, shapes }] of Object.entries(FAMILY)) {
+    test(`${name}: three nested batch axes equal loops`, () =>
+      withCleanDevice(async (device) => {
+        for (const first of FLAGS) {
+          for (const second of FLAGS) {
+            for (const third of FLAGS) {
+              const nest = (batch: typeof byRule): Binary => batch(batch(batch(f, third, 2), second, 3), first, 2);
+              const [a, b] = batchedShapes(shapes, [
+                [first, 2],
+                [second, 3],
+                [third, 2],
+              ]);
+              const arrays = [random(a!, 1), random(b!, 2)];
+              const [rule, loop] = await evaluate(
+                device,
+                (x, y) => [nest(byRule)(x!, y!), nest(byLoop)(x!, y!)],
+                arrays,
+              );
+              expect(rule!.shape).toEqual(loop!.shape);
+              expectClose(rule!.data, loop!.data);
+            }
+          }
+        }
+      }));
+
+    test(`${name}: transposes in both operands, batched, equal those of loops`, () =>
+      withCleanDevice(async (device) => {
+        for (const first of FLAGS) {
+          for (const second of FLAGS) {
+            const nest = (batch: typeof byRule): Binary => batch(batch(f, second, 3), first, 2);
+            const [a, b] = batchedShapes(shapes, [
+              [first, 2],
+              [second, 3],
+            ]);
+            const arrays = [random(a!, 1), random(b!, 2), random(f(input(shapes[0]), input(shapes[1])).shape, 3)];
+            // Not linear in the result, so that cotangents differ from plane to plane.
+            const loss = (g: Binary) => (x: Node, y: Node, c: Node) => sum(mul(mul(g(x, y), g(x, y)), c));
+            const gradients = (g: Binary) =>
+              [0, 1].map((argument) => (x: Node, y: Node, c: Node) => grad(loss(g), { argument })(x, y, c));
+            const fns = [...gradients(nest(byRule)), ...gradients(nest(byLoop))];
+            const results = await evaluate(device, (x, y, c) => fns.map((g) => g(x!, y!, c!)), arrays);
+            for (const i of [0, 1]) expectClose(results[i]!.data, results[i + 2]!.data, 4e-6);
+          }
+        }
+      }));
+  }
+
+  test("further leading axes of x are kept", () => {
+    expect(conv2d(input([2, 3, 4, 5, 6, 7]), input([8, 5, 3, 3])).shape).toEqual([2, 3, 4, 8, 4, 5]);
+  });
+
+  test("a kernel as large as the input is a matrix product", () => {
+    const y = conv2d(input([6, 5, 4, 3]), input([7, 5, 4, 3]));
+    expect(y.shape).toEqual([6, 7, 1, 1]);
+    expect(reachable([y]).map((n) => n.primitive.name)).toContain("matmul");
+  });
+
+  test("zeros are not convolved", () => {
+    expect(conv2d(fill([1, 2, 5, 5], 0), input([3, 2, 3, 3])).primitive.name).toBe("fill");
+  });
+
+  test("gradients of the weights are summed over parts of many images", () => {
+    const loss = (w: Node) => sum(conv2d(input([64, 1, 12, 12]), w));
+    const names = reachable([grad(loss)(input([4, 1, 5, 5]))]).map((n) => n.primitive.name);
+    expect(names).toContain("convWeightGrad");
+    expect(names).toContain("sum");
+  });
+});
+
+describe("padding", () => {
+  const paddingOf = (size: number, stride: number, padding: "same" | "sameLower" | "valid") => {
+    const y = conv2d(input([1, 1, size, size]), input([2, 1, 3, 3]), { stride, padding });
+    return { padding: reachable([y]).find((n) => is(n, convForwardPrimitive))!.attrs["padding"], size: y.shape[2] };
+  };
+
+  test("same: ceil(input / stride) outputs, the odd one after", () => {
+    expect(paddingOf(8, 2, "same")).toEqual({ padding: [0, 0, 1, 1], size: 4 });
+    expect(paddingOf(7, 2, "same")).toEqual({ padding: [1, 1, 1, 1], size: 4 });
+  });
+
+  test("sameLower: the odd one before", () => {
+    expect(paddingOf(8, 2, "sameLower")).toEqual({ padding: [1, 1, 0, 0], size: 4 });
+  });
+
+  test("valid: none", () => {
+    expect(paddingOf(8, 2, "valid")).toEqual({ padding: [0, 0, 0, 0], size: 3 });
+  });
+});
+
+describe("errors", () => {
+  test("both shapes are named", () => {
+    expect(() => conv2d(input([1, 3, 8, 8]), input([4, 2, 3, 3]))).toThrow(ShapeError);
+    expect(() => conv2d(input([1, 3, 8, 8]), input([4, 2, 3, 3]))).toThrow(/\[1, 3, 8, 8\].*\[4, 2, 3, 3\]/);
+    expect(() => conv2d(input([1, 4, 8, 8]), input([3, 2, 3, 3]), { groups: 2 })).toThrow(/2 groups/);
+    expect(() => convInputGrad(input([1, 4, 5, 5]), input([4, 2, 3, 3]), { input: [8, 8] })).toThrow(
+      /convInputGrad.*\[1, 4, 5, 5\]/,
+    );
+    expect(() => convWeightGrad(input([1, 4, 8, 8]), input([2, 4, 6, 6]), { kernel: [3, 3] })).toThrow(ShapeError);
+  });
+
+  test("ranks", () => {
+    expect(() => conv2d(input([3, 8, 8]), input([4, 3, 3, 3]))).toThrow(/\[N, C, H, W\]/);
+    expect(() => conv2d(input([1, 3, 8, 8]), input([4, 3, 3]))).toThrow(/weights/);
+  });
+
+  test("a kernel beyond the padded input", () => {
+    expect(() => conv2d(input([1, 3, 4, 4]), input([4, 3, 7, 7]), { padding: 1 })).toThrow(/does not fit/);
+  });
+
+  test("options out of range", () => {
+    const [x, w] = [input([1, 2, 8, 8]), input([4, 2, 3, 3])];
+    for (const options of [
+      { stride: 0 },
+      { dilation: 0 },
+      { groups: 1.5 },
+      { padding: -1 },
+      { stride: [1, 0.5] as const },
+    ]) {
+      expect(() => conv2d(x, w, options)).toThrow(ArgumentError);
+    }
+  });
+});
