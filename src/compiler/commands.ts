@@ -12,6 +12,8 @@ export class Commands {
   private readonly encoder: GPUCommandEncoder;
   private open: GPUComputePassEncoder | undefined;
   private readonly scratch: Allocation[] = [];
+  /** Scratch memory that later programs in the same command buffer may use: the device runs them in order. */
+  private idle: Allocation[] = [];
 
   constructor(readonly device: Device) {
     device.assertAlive();
@@ -20,6 +22,18 @@ export class Commands {
 
   get pass(): GPUComputePassEncoder {
     return (this.open ??= this.encoder.beginComputePass());
+  }
+
+  /** Scratch memory for the dispatches of one program, which hands it on by {@link recycle}. */
+  takeScratch(bytes: number): Allocation {
+    const fitting = this.idle.filter((a) => a.bytes >= bytes).sort((a, b) => a.bytes - b.bytes)[0];
+    if (!fitting) return this.take(bytes, "scratch");
+    this.idle = this.idle.filter((a) => a !== fitting);
+    return fitting;
+  }
+
+  recycle(allocations: readonly Allocation[]): void {
+    this.idle.push(...allocations);
   }
 
   /** Memory that is needed until the submit. */

@@ -77,7 +77,7 @@ export class Program {
     const { device } = this;
     const uniforms = commands.take(Math.max(16, this.uniformData.byteLength), "uniforms");
     device.gpu.queue.writeBuffer(uniforms.buffer, 0, this.uniformData as Uint32Array<ArrayBuffer>);
-    const slots = this.memory.slots.map((bytes) => commands.take(bytes, "scratch"));
+    const slots = this.takeSlots(commands);
     const results = new Map<Node, Allocation>();
     try {
       for (const y of new Set(this.outputs.map(base))) results.set(y, device.allocate(bytesOf(y), "output"));
@@ -88,6 +88,7 @@ export class Program {
     const bufferOf = this.bufferLookup(inputs, slots, results);
     this.steps.forEach((step, i) => this.encodeStep(commands.pass, step, i, bufferOf, uniforms.buffer));
     device.counters.dispatches += this.steps.length;
+    commands.recycle(slots);
     return this.outputs.map((y) => new Tensor(device, y.shape, y.dtype, results.get(base(y))!));
   }
 
@@ -128,6 +129,15 @@ export class Program {
       }
       return finish(commands, outputs);
     });
+  }
+
+  /** Largest first: an idle buffer is then not spent on a small slot that many would fit. */
+  private takeSlots(commands: Commands): Allocation[] {
+    const { slots } = this.memory;
+    const taken = new Array<Allocation>(slots.length);
+    const order = slots.map((_, i) => i).sort((a, b) => slots[b]! - slots[a]!);
+    for (const i of order) taken[i] = commands.takeScratch(slots[i]!);
+    return taken;
   }
 
   private checkInputs(inputs: readonly Tensor[]): void {

@@ -7,8 +7,7 @@ import conv_dense from "./wgsl/conv_dense.wgsl";
 import conv_depthwise_weight_grad from "./wgsl/conv_depthwise_weight_grad.wgsl";
 import conv_pointwise from "./wgsl/conv_pointwise.wgsl";
 import conv_pointwise_grad from "./wgsl/conv_pointwise_grad.wgsl";
-import conv_shallow from "./wgsl/conv_shallow.wgsl";
-import conv_sliding from "./wgsl/conv_sliding.wgsl";
+import conv_rows from "./wgsl/conv_rows.wgsl";
 import conv_weight_grad from "./wgsl/conv_weight_grad.wgsl";
 import type { Window } from "./window.ts";
 
@@ -83,23 +82,22 @@ export function dataCall(attrs: ConvAttrs, s: ConvSizes, backward: boolean): Ker
     ...(backward ? [perIn, perOut] : [perOut, perIn]),
     ...planes,
   ];
-  const { wgsl, constants } = k >= DEEP ? { wgsl: conv_dense, constants: {} } : shallow(attrs, backward);
-  return { ...call(wgsl, uniforms, rows * invocations, flops), constants: { TM, ...constants } };
+  const row = rowConstants(attrs, k, backward);
+  return { ...call(row ? conv_rows : conv_dense, uniforms, rows * invocations, flops), constants: { TM, ...row } };
 }
 
-/** From so many input channels on, they make the better inner loop; below, the taps of a row do. */
+/** From so many input channels on, four of them make a better innermost turn than a row of taps without shared columns. */
 const DEEP = 4;
-/** Taps of a row that the kernels for few channels can take at once. */
+/** Taps of a row that conv_rows.wgsl can take at once. */
 const MOST_TAPS = 7;
 
-function shallow(attrs: ConvAttrs, backward: boolean) {
-  const [taps, stride, dilation] = [attrs.kernel[1], attrs.stride[1], attrs.dilation[1]];
-  if (stride === 1 && dilation === 1 && taps <= MOST_TAPS) return { wgsl: conv_sliding, constants: { TAPS: taps } };
-  // The phases of a strided transpose have different numbers of taps.
-  const equal = !backward || stride === 1;
-  let TAPS = equal ? Math.min(taps, MOST_TAPS) : 1;
-  while (taps % TAPS !== 0) TAPS--;
-  return { wgsl: conv_shallow, constants: { TAPS } };
+/** Constants of conv_rows.wgsl, where it is the better kernel. */
+function rowConstants(attrs: ConvAttrs, depth: number, backward: boolean) {
+  const [kernel, stride, dilation] = [attrs.kernel[1], attrs.stride[1], attrs.dilation[1]];
+  const taps = backward ? Math.ceil(kernel / (stride / gcd(stride, dilation))) : kernel;
+  const sliding = stride === 1 && dilation === 1;
+  if (taps > MOST_TAPS || (depth >= DEEP && !(sliding && taps > 1))) return undefined;
+  return { TAPS: taps, SLIDING: Number(sliding) };
 }
 
 /** The geometry fields of the uniform struct in conv_dense.wgsl, and the invocations per plane, image and group. */

@@ -8,9 +8,8 @@ import { apply, is, type Node, type Value } from "../graph/node.ts";
 import { primitive, type Primitive } from "../graph/primitive.ts";
 import { dataCall, inner, weightCall, type ConvAttrs, type ConvSizes } from "./conv-call.ts";
 import { matmul } from "./matmul.ts";
-import { broadcastPrimitive, broadcastTo } from "./broadcast.ts";
+import { broadcastPrimitive, broadcastTo, sum } from "./broadcast.ts";
 import { reshape } from "./movement.ts";
-import { sum } from "./broadcast.ts";
 import { outputsOf, paddingOf, pairOf, planeOf, type Padding, type Pair } from "./window.ts";
 
 export type { ConvAttrs } from "./conv-call.ts";

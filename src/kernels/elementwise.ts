@@ -294,8 +294,8 @@ export const tanhPrimitive = elementwise("tanh", {
   wgsl: ([a]) => `safe_tanh(${a})`,
   helpers: [tanhWgsl],
   cost: TRANSCENDENTAL,
-  // 1 - y^2 in factors: the relative error stays small as |y| approaches 1
-  jvp: (y, [t]) => scaled(t!, () => mul(sub(1, y), add(1, y))),
+  // sech^2 x = 4 s(2x) s(-2x): 1 - y^2 would lose all digits where |y| approaches 1
+  jvp: (y, [t]) => scaled(t!, () => mul(mul(sigmoid(mul(y.inputs[0]!, 2)), sigmoid(mul(y.inputs[0]!, -2))), 4)),
 });
 /** Hyperbolic tangent, finite for every finite x. */
 export const tanh = (x: Operand): Value => unary(tanhPrimitive, x, {});

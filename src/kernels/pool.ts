@@ -69,6 +69,7 @@ export const argmaxWindowPrimitive: Primitive<PoolAttrs> = primitive<PoolAttrs>(
     call: (node) => kernelCall(argmax_window, node, [], numel(node.attrs.kernel)),
     epilogue: false,
   },
+  kink: true,
   jvp: () => null,
   batch: (inputs, _, attrs) => apply(argmaxWindowPrimitive, inputs, attrs),
 });

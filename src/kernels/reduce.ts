@@ -14,9 +14,10 @@ import maxWgsl from "./wgsl/reduce_max.wgsl";
 
 export type { ReduceOptions } from "./reduction.ts";
 
-export const argmaxPrimitive = reduction("argmax", argmaxWgsl, 1, { result: "i32", jvp: () => null });
+export const argmaxPrimitive = reduction("argmax", argmaxWgsl, 1, { result: "i32", kink: true, jvp: () => null });
 
 export const maxPrimitive = reduction("max", maxWgsl, 1, {
+  kink: true,
   jvp: (y, [t]) => (t ? atMaximum(y.inputs[0]!, t, y.attrs) : null),
   fold: foldSingle,
 });

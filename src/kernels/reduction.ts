@@ -16,7 +16,7 @@ export function reduction(
   name: string,
   wgsl: string,
   flops: number,
-  rules: Pick<PrimitiveSpec<AxisRange>, "multilinear" | "jvp" | "transpose" | "fold"> & { result?: "i32" },
+  rules: Pick<PrimitiveSpec<AxisRange>, "multilinear" | "kink" | "jvp" | "transpose" | "fold"> & { result?: "i32" },
 ): Primitive<AxisRange> {
   const { result = "f32", ...derivatives } = rules;
   const self: Primitive<AxisRange> = primitive<AxisRange>({

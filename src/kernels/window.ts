@@ -65,8 +65,8 @@ export function paddingOf(
   }
   const given = typeof padding === "number" ? [padding, padding] : padding;
   const whole = typeof given === "object" && given.every((n) => Number.isInteger(n) && n >= 0);
-  if (whole && given.length === 2) return [given[0]!, given[1]!, given[0]!, given[1]!];
-  if (whole && given.length === 4) return [given[0]!, given[1]!, given[2]!, given[3]!];
+  if (whole && given.length === 2) return [given[0], given[1], given[0], given[1]];
+  if (whole && given.length === 4) return [given[0], given[1], given[2], given[3]];
   throw new ArgumentError(
     `${op}: padding must be a whole number >= 0, [height, width], [top, left, bottom, right], "valid", "same" or ` +
       `"sameLower", got ${JSON.stringify(padding)}`,

@@ -13,7 +13,8 @@ function fans(shape: Shape): { fanIn: number; fanOut: number } {
   return { fanIn: shape[1]! * field, fanOut: shape[0]! * field };
 }
 
-const filled = (shape: Shape, draw: () => number): HostArray => hostArray(Float32Array.from({ length: numel(shape) }, draw), shape);
+const filled = (shape: Shape, draw: () => number): HostArray =>
+  hostArray(Float32Array.from({ length: numel(shape) }, draw), shape);
 
 /** Normal with variance 2 / fanIn: for layers followed by a ReLU (He et al. 2015). */
 export const kaimingNormal: Initialiser = (shape, key) => {
@@ -29,7 +30,10 @@ export const xavierUniform: Initialiser = (shape, key) => {
 };
 
 /** Normal with the given standard deviation. */
-export const normal = (deviation: number): Initialiser => (shape, key) => filled(shape, () => deviation * key.normal());
+export const normal =
+  (deviation: number): Initialiser =>
+  (shape, key) =>
+    filled(shape, () => deviation * key.normal());
 
 export const zeros: Initialiser = (shape) => filled(shape, () => 0);
 export const ones: Initialiser = (shape) => filled(shape, () => 1);

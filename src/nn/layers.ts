@@ -57,7 +57,11 @@ export interface DenseOptions {
 }
 
 /** A layer [..., inputs] -> [..., outputs] with parameters `weight` and, by default, `bias`. */
-export function dense(inputs: number, outputs: number, { bias = true, initialiser = kaimingNormal }: DenseOptions = {}): Layer {
+export function dense(
+  inputs: number,
+  outputs: number,
+  { bias = true, initialiser = kaimingNormal }: DenseOptions = {},
+): Layer {
   return {
     init: (key) => ({
       weight: initialiser([inputs, outputs], key.fork("weight")),
@@ -109,7 +113,13 @@ export const flatten = (): Layer => activation((x) => reshape(x, [x.shape[0]!, -
 function parameter(parameters: Parameters, name: string): Value {
   const found = parameters[name];
   if (found !== undefined) return lift(found);
-  throw new FormatError(`parameter "${name}" is missing; there are ${Object.keys(parameters).map((n) => `"${n}"`).join(", ") || "none"}`);
+  throw new FormatError(
+    `parameter "${name}" is missing; there are ${
+      Object.keys(parameters)
+        .map((n) => `"${n}"`)
+        .join(", ") || "none"
+    }`,
+  );
 }
 
 function weightAndBias(p: Parameters, bias: boolean): { weight: Value; bias?: Value } {

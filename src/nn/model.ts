@@ -70,7 +70,9 @@ export function modelFunction(model: Model, output?: string): (x: Value) => Valu
   const [input, ...others] = model.inputs;
   if (!input || others.length > 0) {
     const names = model.inputs.map((i) => `"${i.name}"`).join(", ");
-    throw new ArgumentError(`the model has ${model.inputs.length} inputs (${names}); call model.apply with a value for each`);
+    throw new ArgumentError(
+      `the model has ${model.inputs.length} inputs (${names}); call model.apply with a value for each`,
+    );
   }
   return (x) => modelOutput(model, { [input.name]: x }, output);
 }
@@ -80,7 +82,13 @@ export function checkInputs(inputs: readonly ModelInput[], given: Readonly<Recor
   for (const { name, shape } of inputs) {
     const value = given[name];
     if (!value) {
-      throw new ArgumentError(`input "${name}" is missing; given were ${Object.keys(given).map((n) => `"${n}"`).join(", ") || "none"}`);
+      throw new ArgumentError(
+        `input "${name}" is missing; given were ${
+          Object.keys(given)
+            .map((n) => `"${n}"`)
+            .join(", ") || "none"
+        }`,
+      );
     }
     if (!sameShape(value.shape.slice(1), shape)) {
       throw new ShapeError(
@@ -91,6 +99,8 @@ export function checkInputs(inputs: readonly ModelInput[], given: Readonly<Recor
   const names = inputs.map((i) => i.name);
   const unknown = Object.keys(given).find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    throw new ArgumentError(`there is no input "${unknown}"; the model's inputs are ${names.map((n) => `"${n}"`).join(", ")}`);
+    throw new ArgumentError(
+      `there is no input "${unknown}"; the model's inputs are ${names.map((n) => `"${n}"`).join(", ")}`,
+    );
   }
 }

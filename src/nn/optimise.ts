@@ -10,7 +10,11 @@ export interface Optimiser {
   /** State before the first step, for parameters of these shapes. */
   init(shapes: Readonly<Record<string, Shape>>): Record<string, HostArray>;
   /** Parameters and state after a step. Gradients have the parameters' names. */
-  update(parameters: Values, gradients: Values, state: Values): { parameters: Record<string, Value>; state: Record<string, Value> };
+  update(
+    parameters: Values,
+    gradients: Values,
+    state: Values,
+  ): { parameters: Record<string, Value>; state: Record<string, Value> };
 }
 
 export interface SgdOptions {
@@ -24,7 +28,9 @@ export function sgd({ learningRate, momentum = 0 }: SgdOptions): Optimiser {
   return {
     init: (shapes) => (momentum === 0 ? {} : zerosLike("velocity", shapes)),
     update(parameters, gradients, state) {
-      const velocity = mapValues(gradients, (g, name) => (momentum === 0 ? g : add(mul(state[`velocity.${name}`]!, momentum), g)));
+      const velocity = mapValues(gradients, (g, name) =>
+        momentum === 0 ? g : add(mul(state[`velocity.${name}`]!, momentum), g),
+      );
       return {
         parameters: mapValues(parameters, (p, name) => sub(p, mul(velocity[name]!, learningRate))),
         state: momentum === 0 ? {} : named("velocity", velocity),
@@ -59,7 +65,10 @@ export function adam(options: AdamOptions = {}): Optimiser {
       const first = mapValues(gradients, (g, name) => decayed(state[`first.${name}`]!, g, beta1));
       const second = mapValues(gradients, (g, name) => decayed(state[`second.${name}`]!, square(g), beta2));
       const updated = mapValues(parameters, (p, name) => {
-        const direction = div(div(first[name]!, correction(beta1)), add(sqrt(div(second[name]!, correction(beta2))), epsilon));
+        const direction = div(
+          div(first[name]!, correction(beta1)),
+          add(sqrt(div(second[name]!, correction(beta2))), epsilon),
+        );
         return sub(mul(p, 1 - learningRate * weightDecay), mul(direction, learningRate));
       });
       return { parameters: updated, state: { ...named("first", first), ...named("second", second), step } };
@@ -75,4 +84,7 @@ const named = <T>(prefix: string, record: Readonly<Record<string, T>>): Record<s
   Object.fromEntries(Object.entries(record).map(([name, value]) => [`${prefix}.${name}`, value]));
 
 const zerosLike = (prefix: string, shapes: Readonly<Record<string, Shape>>): Record<string, HostArray> =>
-  named(prefix, mapValues(shapes, (shape) => hostArray(new Float32Array(numel(shape)), shape)));
+  named(
+    prefix,
+    mapValues(shapes, (shape) => hostArray(new Float32Array(numel(shape)), shape)),
+  );

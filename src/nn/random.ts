@@ -3,15 +3,15 @@
 /** A stream of random numbers. Streams made from different keys, or forked under different names, are independent. */
 export interface Random {
   /** Uniform in [0, 1). */
-  uniform(): number;
+  readonly uniform: () => number;
   /** Standard normal (Box-Muller). */
-  normal(): number;
+  readonly normal: () => number;
   /** A whole number in [0, n). */
-  below(n: number): number;
+  readonly below: (n: number) => number;
   /** 0..n-1 in random order. */
-  permutation(n: number): Int32Array;
+  readonly permutation: (n: number) => Int32Array;
   /** A stream of its own, which depends on the key and the name only, not on what was drawn before. */
-  fork(name: string): Random;
+  readonly fork: (name: string) => Random;
 }
 
 /** @param key any number or text */

@@ -22,7 +22,8 @@ export interface Network {
 export function sequential(layers: readonly (readonly [name: string, layer: Layer])[]): Network {
   const names = layers.map(([name]) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new ArgumentError(`sequential: two layers are called "${twice}"; give every layer a name of its own`);
+  if (twice !== undefined)
+    throw new ArgumentError(`sequential: two layers are called "${twice}"; give every layer a name of its own`);
   return {
     names,
     init(device, key) {

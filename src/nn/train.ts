@@ -47,7 +47,7 @@ export async function train(device: Device, options: TrainOptions): Promise<Trai
   const state = mapRecord(optimiser.init(shapes), (array) => device.tensor(array));
   let carried = [...Object.values(options.parameters), ...Object.values(state)];
   const losses: number[] = [];
-  let pending: Tensor[] = [];
+  const pending: Tensor[] = [];
   let program: Program | undefined;
   let steps = 0;
   const report = async (): Promise<void> => {
@@ -57,7 +57,9 @@ export async function train(device: Device, options: TrainOptions): Promise<Trai
     losses.push(loss);
     onProgress?.({ step: steps, loss });
     if (!Number.isFinite(loss)) {
-      throw new NumericError(`train: the loss is ${loss} after ${steps} steps; lower the learning rate, or check the data for NaN`);
+      throw new NumericError(
+        `train: the loss is ${loss} after ${steps} steps; lower the learning rate, or check the data for NaN`,
+      );
     }
   };
   try {
@@ -82,13 +84,22 @@ export async function train(device: Device, options: TrainOptions): Promise<Trai
 }
 
 /** (parameters, state, batch) -> (loss, parameters, state), all by position. */
-function trainStep(options: TrainOptions, names: readonly string[], stateNames: readonly string[]): (...inputs: Value[]) => Value[] {
+function trainStep(
+  options: TrainOptions,
+  names: readonly string[],
+  stateNames: readonly string[],
+): (...inputs: Value[]) => Value[] {
   return (...inputs) => {
     const parameters = byName(names, inputs);
     const state = byName(stateNames, inputs.slice(names.length));
     const loss = options.loss(parameters, ...inputs.slice(names.length + stateNames.length));
-    if (numel(loss.shape) !== 1) throw new ShapeError(`train: the loss must be a scalar, got ${formatShape(loss.shape)}; take its mean`);
-    const found = vjpGraph([loss], names.map((name) => parameters[name]!), [fill(loss.shape, 1)]);
+    if (numel(loss.shape) !== 1)
+      throw new ShapeError(`train: the loss must be a scalar, got ${formatShape(loss.shape)}; take its mean`);
+    const found = vjpGraph(
+      [loss],
+      names.map((name) => parameters[name]!),
+      [fill(loss.shape, 1)],
+    );
     // A parameter that the loss does not depend on has no gradient.
     const gradients = Object.fromEntries(names.map((name, i) => [name, found[i] ?? fill(parameters[name]!.shape, 0)]));
     const next = options.optimiser.update(parameters, gradients, state);
@@ -102,4 +113,3 @@ const byName = (names: readonly string[], values: readonly Value[]): Record<stri
 function mapRecord<T, U>(record: Readonly<Record<string, T>>, f: (value: T) => U): Record<string, U> {
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
 }
-

@@ -13,7 +13,7 @@ import { definitions } from "../../src/reference/definitions.ts";
 import { batteries, families } from "./all.ts";
 
 /** Exported functions that build operations or rules rather than being operations. */
-const HELPERS = ["addPresent", "broadcasted", "elementwise"];
+const HELPERS = ["addPresent", "broadcasted", "elementwise", "refill", "spread", "sumRange"];
 
 const folder = new URL("../../src/kernels/", import.meta.url);
 const files = readdirSync(folder).filter((file) => file.endsWith(".ts"));

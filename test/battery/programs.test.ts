@@ -25,10 +25,8 @@ async function worst(fn: (...xs: Value[]) => Value | readonly Value[], ranges: r
   return Math.max(...errors.map(({ error }) => error));
 }
 
-const passes =
-  (fn: (...xs: Value[]) => Value | readonly Value[], ...ranges: Range[]) =>
-  () =>
-    withCleanDevice(async () => expect(await worst(fn, ranges)).toBeLessThan(3e-5));
+const passes = (fn: (...xs: Value[]) => Value | readonly Value[], ranges: readonly Range[]) => () =>
+  withCleanDevice(async () => expect(await worst(fn, ranges)).toBeLessThan(3e-5));
 
 /** Images [N, 2, 6, 6] to log probabilities [N, 4]. */
 function convolutional(image: Value, kernel: Value, pointwise: Value, dense: Value): Value {
@@ -57,39 +55,32 @@ function attention(tokens: Value, q: Value, k: Value): Value {
 
 describe("programs", () => {
   test(
-    "a convolutional network with its gradients",
-    passes(
-      (...xs) => {
-        const score: typeof convolutional = (...args) => sum(convolutional(...args));
-        return [
-          convolutional(...(xs as Parameters<typeof convolutional>)),
-          ...[0, 1, 2, 3].map((argument) => grad(score as never, { argument })(...xs)),
-        ];
-      },
-      ...convolutionalRanges(2),
-    ),
+    "a convolutional network with the gradients of all its arguments",
+    passes((image, kernel, pointwise, dense) => {
+      const score = (a: Value, b: Value, c: Value, d: Value): Value => sum(convolutional(a, b, c, d));
+      const gradient = (argument: number): Value => grad(score, { argument })(image, kernel, pointwise, dense);
+      return [convolutional(image, kernel, pointwise, dense), ...[0, 1, 2, 3].map(gradient)];
+    }, convolutionalRanges(2)),
   );
   test(
     "the jacobian of a convolutional network",
-    passes((...xs) => jacobian(convolutional as never)(...xs), ...convolutionalRanges(1)),
+    passes((x, a, b, c) => jacobian((image) => convolutional(image, a, b, c))(x), convolutionalRanges(1)),
   );
   test(
     "Hessian-vector product and hessian of a recurrent network",
     passes(
-      (h, a, b, v) => [hvp((x) => recurrent(x, a, b))(h, v), hessian((x) => recurrent(x, a, b))(h)],
-      small(2, 3),
-      small(3, 3),
-      small(3),
-      small(2, 3),
+      (h, a, b, v) => {
+        const f = (x: Value): Value => recurrent(x, a, b);
+        return [hvp(f)(h, v), hessian(f)(h)];
+      },
+      [small(2, 3), small(3, 3), small(3), small(2, 3)],
     ),
   );
   test(
     "attention with its jacobian",
     passes(
       (x, q, k) => [attention(x, q, k), jacobian((t) => attention(t, q, k))(x)],
-      { shape: [2, 3, 4], avoid: [0] },
-      small(4, 2),
-      small(4, 2),
+      [{ shape: [2, 3, 4], avoid: [0] }, small(4, 2), small(4, 2)],
     ),
   );
 });

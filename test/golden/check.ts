@@ -5,9 +5,10 @@ import { formatShape, sameShape, type Device } from "../../src/tensor/index.ts";
 import { truth, type Case, type Expected } from "./case.ts";
 import { Context, isValue, type Quantity, type Result } from "./context.ts";
 import { derivatives } from "./quantities/derivatives.ts";
+import { pathQuantities } from "./quantities/paths.ts";
 import { integratedGradientsQuantities } from "./quantities/integrated-gradients.ts";
 
-const quantities: Readonly<Record<string, Quantity>> = { ...derivatives, ...integratedGradientsQuantities };
+const quantities: Readonly<Record<string, Quantity>> = { ...derivatives, ...integratedGradientsQuantities, ...pathQuantities };
 
 export interface Check {
   /** Of the quantity, unique within its case. */

@@ -2,7 +2,7 @@
 import { numel, type Device, type HostArray, type Shape, type Tensor } from "../../src/tensor/index.ts";
 import { lift } from "../../src/graph/leaves.ts";
 import { Node, type Value } from "../../src/graph/node.ts";
-import type { Input, ModelLike } from "../../src/attribution/types.ts";
+import type { ModelLike } from "../../src/attribution/types.ts";
 import { sum } from "../../src/kernels/index.ts";
 import { takeTarget } from "../../src/kernels/gather.ts";
 import { stored, type Case, type Expected } from "./case.ts";
@@ -108,13 +108,18 @@ export class Context {
   }
 
   /** The inputs as arrays. */
-  arrays(): Input {
+  arrays(): HostArray | Record<string, HostArray> {
     return this.named(this.case_.file.inputs.map(({ tensor }) => this.array(tensor)));
   }
 
-  /** The class of every example. */
-  classes(): number[] {
-    return Array.from(this.array(this.parameter("target")).data);
+  /** The other way round. */
+  parts(named: HostArray | Readonly<Record<string, HostArray>>): HostArray[] {
+    return isArray(named) ? [named] : this.names.map((name) => named[name]!);
+  }
+
+  /** What all attribution methods are told. */
+  options(): { device: Device; target: number[] } {
+    return { device: this.device, target: Array.from(this.array(this.parameter("target")).data) };
   }
 
   /** Runs `compute` once for each key. */
@@ -128,6 +133,8 @@ export class Context {
     this.uploaded.forEach((tensor) => tensor.dispose());
   }
 }
+
+const isArray = (x: HostArray | Readonly<Record<string, HostArray>>): x is HostArray => ArrayBuffer.isView(x.data);
 
 export const isValue = (result: Value | Promise<Result>): result is Value => result instanceof Node;
 

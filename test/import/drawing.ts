@@ -13,17 +13,42 @@ const curve = (f: (t: number) => Point, from: number, to: number, count = 48): S
 export const drawings: Readonly<Record<string, readonly Stroke[]>> = {
   // The fish that a pen makes: a loop on the left, two tails on the right.
   α: [curve((t) => [t * t - 0.3, 0.75 * t * (1.2 - t * t)], -1.32, 1.32)],
-  "∞": [curve((t) => [Math.cos(t) / (1 + Math.sin(t) ** 2), (1.2 * Math.sin(t) * Math.cos(t)) / (1 + Math.sin(t) ** 2)], 0, 2 * Math.PI)],
-  "→": [
-    [[-1, 0], [1, 0]],
-    [[0.6, -0.35], [1, 0], [0.6, 0.35]],
+  "∞": [
+    curve(
+      (t) => [Math.cos(t) / (1 + Math.sin(t) ** 2), (1.2 * Math.sin(t) * Math.cos(t)) / (1 + Math.sin(t) ** 2)],
+      0,
+      2 * Math.PI,
+    ),
   ],
-  "∑": [[[0.7, -0.75], [0.7, -1], [-0.7, -1], [0.1, 0], [-0.7, 1], [0.7, 1], [0.7, 0.75]]],
+  "→": [
+    [
+      [-1, 0],
+      [1, 0],
+    ],
+    [
+      [0.6, -0.35],
+      [1, 0],
+      [0.6, 0.35],
+    ],
+  ],
+  "∑": [
+    [
+      [0.7, -0.75],
+      [0.7, -1],
+      [-0.7, -1],
+      [0.1, 0],
+      [-0.7, 1],
+      [0.7, 1],
+      [0.7, 0.75],
+    ],
+  ],
 };
 
 /** Grey values 0..1, row-major, edges smoothed over one pixel. */
 export function drawStrokes(strokes: readonly Stroke[]): Float32Array {
-  const segments = strokes.flatMap((stroke) => fit(strokes, stroke).flatMap((p, i, all) => (i === 0 ? [] : [[all[i - 1]!, p] as const])));
+  const segments = strokes.flatMap((stroke) =>
+    fit(strokes, stroke).flatMap((p, i, all) => (i === 0 ? [] : [[all[i - 1]!, p] as const])),
+  );
   return Float32Array.from({ length: SIZE * SIZE }, (_, i) => {
     const centre: Point = [(i % SIZE) + 0.5, Math.floor(i / SIZE) + 0.5];
     const distance = Math.min(...segments.map(([a, b]) => distanceTo(centre, a, b)));

@@ -8,27 +8,30 @@ import { cacheFolder } from "../../src/cli/fetch.ts";
 /** The folder of shared materials beside the repository, or what $AUMANN_SHARED names. */
 const shared = process.env["AUMANN_SHARED"] ?? resolve(import.meta.dirname, "../../../shared");
 
-/**
- * Path of a shared file or folder; undefined where it is absent, which is said aloud. Under CI=true absence is an error.
- */
+/** Path of a shared file or folder; undefined where it is absent, which is said aloud. Under CI=true absence is an error. */
 export function sharedPath(path: string): string | undefined {
   const file = join(shared, path);
-  if (existsSync(file)) return file;
-  if (process.env["CI"] === "true") throw new Error(`${path} is absent from the shared materials; in CI they must be there`);
-  console.warn(`${path} is absent from the shared materials: its test is left out`);
-  return undefined;
+  return existsSync(file) ? file : absent(`${path} of the shared materials`);
 }
 
-/** A file of a Debian package, downloaded and unpacked without being installed. */
-export function debianFile(name: string, path: string): string {
+/** A file of a Debian package, downloaded and unpacked without being installed; absence as in {@link sharedPath}. */
+export function debianFile(name: string, path: string): string | undefined {
   const folder = join(cacheFolder(), `debian-${name}`);
   const file = join(folder, path);
-  if (!existsSync(file)) {
-    mkdirSync(folder, { recursive: true });
+  if (existsSync(file)) return file;
+  mkdirSync(folder, { recursive: true });
+  try {
     execFileSync("apt-get", ["download", name], { cwd: folder, stdio: "pipe" });
     execFileSync("sh", ["-c", `dpkg-deb -x ${name}_*.deb . && rm ${name}_*.deb`], { cwd: folder, stdio: "pipe" });
+    return file;
+  } catch (error) {
+    return absent(`the Debian package ${name} (${String(error)})`);
   }
-  return file;
+}
+
+function absent(what: string): undefined {
+  if (process.env["CI"] === "true") throw new Error(`absent: ${what}; in CI it must be there`);
+  console.warn(`absent: ${what}; its test is left out`);
 }
 
 export interface Picture {
@@ -40,8 +43,9 @@ export interface Picture {
 }
 
 /** A picture of scikit-image. */
-export function photograph(name: string): Picture {
-  return decode(readFileSync(debianFile("python3-skimage", `usr/lib/python3/dist-packages/skimage/data/${name}.png`)));
+export function photograph(name: string): Picture | undefined {
+  const file = debianFile("python3-skimage", `usr/lib/python3/dist-packages/skimage/data/${name}.png`);
+  return file === undefined ? undefined : decode(readFileSync(file));
 }
 
 /** Files of a folder by name, for loaders that ask for them. */

@@ -58,5 +58,8 @@ function weights(from: number, to: number, antialias: boolean): [number, number]
 /** One plane of brightness (ITU-R 601). */
 export function grey(planes: Float32Array): Float32Array {
   const size = planes.length / 3;
-  return Float32Array.from({ length: size }, (_, i) => 0.299 * planes[i]! + 0.587 * planes[size + i]! + 0.114 * planes[2 * size + i]!);
+  return Float32Array.from(
+    { length: size },
+    (_, i) => 0.299 * planes[i]! + 0.587 * planes[size + i]! + 0.114 * planes[2 * size + i]!,
+  );
 }

@@ -13,7 +13,11 @@ function file(header: unknown, body = new Uint8Array(0), length?: bigint): Uint8
   return bytes;
 }
 
-const tensor = (dtype: string, shape: unknown, begin: unknown, end: unknown) => ({ dtype, shape, data_offsets: [begin, end] });
+const tensor = (dtype: string, shape: unknown, begin: unknown, end: unknown) => ({
+  dtype,
+  shape,
+  data_offsets: [begin, end],
+});
 
 describe("safetensors", () => {
   test("what was written is read again", () => {
@@ -40,7 +44,9 @@ describe("safetensors", () => {
     const bits = Uint16Array.of(0x3c00, 0xc000, 0x0001, 0x7c00, 0x8000);
     const read = readSafetensors(file({ h: tensor("F16", [5], 0, 10) }, new Uint8Array(bits.buffer)));
     expect([...read["h"]!.data]).toEqual([1, -2, 2 ** -24, Infinity, -0]);
-    const wide = readSafetensors(file({ b: tensor("BF16", [2], 0, 4) }, new Uint8Array(Uint16Array.of(0x3f80, 0xc040).buffer)));
+    const wide = readSafetensors(
+      file({ b: tensor("BF16", [2], 0, 4) }, new Uint8Array(Uint16Array.of(0x3f80, 0xc040).buffer)),
+    );
     expect([...wide["b"]!.data]).toEqual([1, -3]);
   });
 
@@ -60,7 +66,11 @@ describe("safetensors", () => {
     ["offsets backwards", file({ w: tensor("F32", [2], 8, 0) }, eight), /8 to 0/],
     ["a shape of another size", file({ w: tensor("F32", [3], 0, 8) }, eight), /"w" has shape \[3\].*12 bytes.*span 8/],
     ["a shape whose size overflows", file({ w: tensor("F32", [2 ** 52, 2 ** 52], 0, 8) }, eight), /"w"/],
-    ["overlap", file({ a: tensor("F32", [2], 0, 8), b: tensor("F32", [1], 4, 8) }, eight), /"b" begins at byte 4.*overlap/],
+    [
+      "overlap",
+      file({ a: tensor("F32", [2], 0, 8), b: tensor("F32", [1], 4, 8) }, eight),
+      /"b" begins at byte 4.*overlap/,
+    ],
     ["a gap", file({ a: tensor("F32", [1], 4, 8) }, eight), /"a" begins at byte 4.*gap/],
     ["bytes of no tensor", file({ a: tensor("F32", [1], 0, 4) }, eight), /take 4 bytes, but the file has 8/],
     ["a BOOL of 2", file({ a: tensor("BOOL", [1], 0, 1) }, Uint8Array.of(2)), /element 0 is 2/],

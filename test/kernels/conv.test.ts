@@ -14,7 +14,7 @@ import {
 import { mul } from "../../src/kernels/elementwise.ts";
 import { sum } from "../../src/kernels/broadcast.ts";
 import { fill, input } from "../../src/graph/leaves.ts";
-import { ArgumentError, numel, ShapeError, type Shape } from "../../src/tensor/index.ts";
+import { ArgumentError, hostArray, numel, ShapeError, type Shape } from "../../src/tensor/index.ts";
 import { withCleanDevice } from "../gpu.ts";
 import { byLoop, byRule, evaluate, expectClose, FLAGS, random, type Binary, type Flags } from "./harness.ts";
 
@@ -45,6 +45,20 @@ const CASES: Record<string, Case> = {
   "depthwise 5x5 stride 2, multiplier 2": { x: [1, 3, 9, 11], w: [6, 1, 5, 5], groups: 3, stride: 2, padding: "same" },
   "depthwise dilation 2": { x: [1, 3, 8, 8], w: [3, 1, 3, 3], groups: 3, dilation: 2, padding: "sameLower" },
   "one channel, 5x5": { x: [3, 1, 12, 12], w: [6, 1, 5, 5] },
+  "depthwise stride 3, kernel 2: outputs without taps": { x: [1, 3, 8, 11], w: [3, 1, 2, 2], groups: 3, stride: 3 },
+  "depthwise stride 2, dilation 2": {
+    x: [1, 2, 9, 20],
+    w: [2, 1, 3, 3],
+    groups: 2,
+    stride: 2,
+    dilation: 2,
+    padding: 2,
+  },
+  "depthwise stride 2, 3x3, wide": { x: [1, 2, 6, 37], w: [2, 1, 3, 3], groups: 2, stride: 2, padding: "same" },
+  "7x7 stride 2, three channels": { x: [1, 3, 11, 23], w: [9, 3, 7, 7], stride: 2, padding: 3 },
+  "7x7, padding wider than the input": { x: [1, 2, 3, 3], w: [4, 2, 7, 7], padding: 6 },
+  "11x9, more taps than one turn": { x: [1, 2, 12, 14], w: [3, 2, 11, 9], padding: [5, 4] },
+  "4x6, six channels to five": { x: [1, 6, 7, 19], w: [5, 6, 4, 6], padding: [1, 2, 2, 3] },
   "one output row per image": { x: [4, 3, 1, 9], w: [2, 3, 1, 3] },
 };
 
@@ -85,7 +99,7 @@ function attrsOf({ x, w, ...options }: Case): { attrs: ConvAttrs; y: Shape } {
   const { inputs, outputs } = trace((a, b) => conv2d(a, b, options), [{ shape: x }, { shape: w }]);
   const node = reachable(outputs).find((n) => is(n, convForwardPrimitive));
   expect(inputs.length).toBe(2);
-  return { attrs: node!.attrs as ConvAttrs, y: node!.shape };
+  return { attrs: node!.attrs, y: node!.shape };
 }
 
 describe("values", () => {
@@ -150,6 +164,31 @@ const FAMILY: Record<string, { f: Binary; shapes: readonly [Shape, Shape] }> = {
 const batchedShapes = (shapes: readonly [Shape, Shape], axes: readonly (readonly [Flags, number])[]): Shape[] =>
   shapes.map((shape, i) => [...axes.flatMap(([flags, size]) => (flags[i] ? [size] : [])), ...shape]);
 
+test("infinities and NaN stay inside the windows that contain them", () =>
+  withCleanDevice(async (device) => {
+    const image = new Float32Array(10 * 18).fill(1);
+    image[4 * 18 + 9] = Infinity;
+    image[0] = NaN;
+    const touched = (o: number, reach: number) => {
+      const [y, x] = [Math.floor(o / 18), o % 18];
+      return (Math.abs(y - 4) <= reach && Math.abs(x - 9) <= reach) || (y <= reach && x <= reach);
+    };
+    for (const [channels, size] of [
+      [1, 3],
+      [4, 3],
+      [4, 5],
+      [1, 7],
+    ] as const) {
+      const x = hostArray(
+        Float32Array.from({ length: channels * 180 }, (_, i) => image[i % 180]!),
+        [1, channels, 10, 18],
+      );
+      const w = hostArray(new Float32Array(2 * channels * size * size).fill(1), [2, channels, size, size]);
+      const [y] = await evaluate(device, (a, b) => conv2d(a, b, { padding: "same" }), [x, w]);
+      Array.from(y!.data.slice(0, 180)).forEach((v, o) => expect(Number.isFinite(v)).toBe(!touched(o, (size - 1) / 2)));
+    }
+  }));
+
 describe("rules", () => {
   for (const [name, { f, shapes }] of Object.entries(FAMILY)) {
     test(`${name}: three nested batch axes equal loops`, () =>
@@ -164,11 +203,7 @@ describe("rules", () => {
                 [third, 2],
               ]);
               const arrays = [random(a!, 1), random(b!, 2)];
-              const [rule, loop] = await evaluate(
-                device,
-                (x, y) => [nest(byRule)(x!, y!), nest(byLoop)(x!, y!)],
-                arrays,
-              );
+              const [rule, loop] = await evaluate(device, (x, y) => [nest(byRule)(x, y), nest(byLoop)(x, y)], arrays);
               expect(rule!.shape).toEqual(loop!.shape);
               expectClose(rule!.data, loop!.data);
             }
@@ -191,7 +226,7 @@ describe("rules", () => {
             const gradients = (g: Binary) =>
               [0, 1].map((argument) => (x: Node, y: Node, c: Node) => grad(loss(g), { argument })(x, y, c));
             const fns = [...gradients(nest(byRule)), ...gradients(nest(byLoop))];
-            const results = await evaluate(device, (x, y, c) => fns.map((g) => g(x!, y!, c!)), arrays);
+            const results = await evaluate(device, (x, y, c) => fns.map((g) => g(x, y, c)), arrays);
             for (const i of [0, 1]) expectClose(results[i]!.data, results[i + 2]!.data, 4e-6);
           }
         }

@@ -69,7 +69,7 @@ function windows({ input: size, output, kernel, stride, padding, dilation }: Poo
 /** Attributes of the one pooling node below y. */
 function attrsOf(y: Node): PoolAttrs {
   const node = reachable([y]).find((n) => is(n, argmaxWindowPrimitive) || is(n, avgPoolPrimitive));
-  return node!.attrs as PoolAttrs;
+  return node!.attrs;
 }
 
 const forEachPlane = (total: number, size: number, f: (start: number) => void): void => {
@@ -90,10 +90,7 @@ describe("values and gradients", () => {
         const attrs = attrsOf(y);
         const [x, ct] = [random(shape, 1), random(y.shape, 2)];
         const loss = (v: Node, c: Node) => sum(mul(avgPool2d(v, options), c));
-        const [value, gradient] = await evaluate(device, (v, c) => [avgPool2d(v!, options), grad(loss)(v!, c!)], [
-          x,
-          ct,
-        ]);
+        const [value, gradient] = await evaluate(device, (v, c) => [avgPool2d(v, options), grad(loss)(v, c)], [x, ct]);
         const truth = { value: [] as number[], gradient: new Float64Array(x.data.length) };
         const all = windows(attrs, options.countIncludePad ?? true);
         forEachPlane(x.data.length, attrs.input[0] * attrs.input[1], (start) => {
@@ -124,7 +121,7 @@ describe("values and gradients", () => {
     const y = maxPool2d(input(shape), options);
     const [x, ct] = [random(shape, 1), random(y.shape, 2)];
     const loss = (v: Node, c: Node) => sum(mul(maxPool2d(v, options), c));
-    const [value, gradient] = await evaluate(device, (v, c) => [maxPool2d(v!, options), grad(loss)(v!, c!)], [x, ct]);
+    const [value, gradient] = await evaluate(device, (v, c) => [maxPool2d(v, options), grad(loss)(v, c)], [x, ct]);
     const truth = { value: [] as number[], gradient: new Float64Array(x.data.length) };
     forEachPlane(x.data.length, attrs.input[0] * attrs.input[1], (start) => {
       for (const { taps } of windows(attrs, true)) {
@@ -143,7 +140,7 @@ describe("maximum, special values", () => {
   const pooled = (data: number[], shape: Shape, options: MaxPoolOptions) =>
     withResult(async (device) => {
       const loss = (v: Node) => sum(maxPool2d(v, options));
-      return await evaluate(device, (v) => [maxPool2d(v!, options), grad(loss)(v!)], [hostArray(data, shape)]);
+      return await evaluate(device, (v) => [maxPool2d(v, options), grad(loss)(v)], [hostArray(data, shape)]);
     });
 
   async function withResult<T>(
@@ -195,7 +192,7 @@ describe("rules", () => {
             const nest = (batch: typeof byRule): Binary => batch(batch(fn, second, 3), first, 2);
             const shape = (i: 0 | 1): Shape => [...(first[i] ? [2] : []), ...(second[i] ? [3] : []), 2, 4, 3];
             const arrays = [random(shape(0), 1), random(shape(1), 2)];
-            const [rule, loop] = await evaluate(device, (x, y) => [nest(byRule)(x!, y!), nest(byLoop)(x!, y!)], arrays);
+            const [rule, loop] = await evaluate(device, (x, y) => [nest(byRule)(x, y), nest(byLoop)(x, y)], arrays);
             expect(rule!.shape).toEqual(loop!.shape);
             expectClose(rule!.data, loop!.data);
           }
@@ -208,7 +205,7 @@ describe("rules", () => {
       const loss = (x: Node) => sum(exp(maxPool2d(x, { kernel: 2 })));
       const x = hostArray([0, 1, 0.5, 0.25], [1, 2, 2]);
       const v = hostArray([3, 5, 7, 9], [1, 2, 2]);
-      const [result] = await evaluate(device, (a, b) => hvp(loss)(a!, b!), [x, v]);
+      const [result] = await evaluate(device, (a, b) => hvp(loss)(a, b), [x, v]);
       expectClose(result!.data, [0, 5 * Math.E, 0, 0]);
     }));
 });
@@ -219,7 +216,7 @@ describe("global", () => {
       const x = random([2, 3, 4, 5], 1);
       const [mean, maximum] = await evaluate(
         device,
-        (v) => [globalAvgPool2d(v!), globalMaxPool2d(v!, { keepDims: false })],
+        (v) => [globalAvgPool2d(v), globalMaxPool2d(v, { keepDims: false })],
         [x],
       );
       expect(mean!.shape).toEqual([2, 3, 1, 1]);

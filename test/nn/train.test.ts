@@ -22,7 +22,7 @@ describe("training", () => {
       const reports: number[] = [];
       const { parameters, steps, losses } = await nn.train(device, {
         parameters: network.init(device, "xor"),
-        loss: (p, input, label) => nn.binaryCrossEntropy(network.apply(p, input!), label!),
+        loss: (p, input, label) => nn.binaryCrossEntropy(network.apply(p, input), label),
         optimiser: nn.adam({ learningRate: 0.1 }),
         batches: repeated([x, y], 120),
         reportEvery: 40,
@@ -49,11 +49,14 @@ describe("training", () => {
         ["out", nn.dense(4 * 4 * 4, 3)],
       ]);
       const noise = nn.random("pictures");
-      const x = hostArray(Float32Array.from({ length: 6 * 64 }, () => noise.normal()), [6, 1, 8, 8]);
+      const x = hostArray(
+        Float32Array.from({ length: 6 * 64 }, () => noise.normal()),
+        [6, 1, 8, 8],
+      );
       const labels = hostArray([0, 1, 2, 0, 1, 2], [6], "i32");
       const { parameters, losses } = await nn.train(device, {
         parameters: network.init(device, 1),
-        loss: (p, input, label) => nn.crossEntropy(network.apply(p, input!), label!),
+        loss: (p, input, label) => nn.crossEntropy(network.apply(p, input), label),
         optimiser: nn.sgd({ learningRate: 0.05, momentum: 0.9 }),
         batches: repeated([x, labels], 60),
         reportEvery: 20,

@@ -13,7 +13,9 @@ export interface Constant {
 
 export function constantOf(data: Constant["data"], shape: Shape = [data.length], dtype: DType = "i32"): Constant {
   if (numel(shape) !== data.length) {
-    throw new FormatError(`a constant of shape ${formatShape(shape)} needs ${numel(shape)} elements, got ${data.length}`);
+    throw new FormatError(
+      `a constant of shape ${formatShape(shape)} needs ${numel(shape)} elements, got ${data.length}`,
+    );
   }
   return { shape, dtype, data };
 }
@@ -38,18 +40,30 @@ export function zipConstants(
 ): Constant {
   const shape = broadcastShapes(op, a.shape, b.shape);
   const [x, y] = [expandConstant(a, shape).data, expandConstant(b, shape).data];
-  return typed(Array.from(x, (value, i) => f(value, y[i]!)), shape, dtype);
+  return typed(
+    Array.from(x, (value, i) => f(value, y[i]!)),
+    shape,
+    dtype,
+  );
 }
 
 /** Repeats elements along axes of length 1 until the shape is reached. */
 export function expandConstant(c: Constant, shape: Shape): Constant {
   const own = [...Array<number>(shape.length - c.shape.length).fill(1), ...c.shape];
-  return strided(c, shape, stridesOf(own).map((stride, axis) => (own[axis] === 1 ? 0 : stride)));
+  return strided(
+    c,
+    shape,
+    stridesOf(own).map((stride, axis) => (own[axis] === 1 ? 0 : stride)),
+  );
 }
 
 export function transposeConstant(c: Constant, perm: readonly number[]): Constant {
   const strides = stridesOf(c.shape);
-  return strided(c, perm.map((axis) => c.shape[axis]!), perm.map((axis) => strides[axis]!));
+  return strided(
+    c,
+    perm.map((axis) => c.shape[axis]!),
+    perm.map((axis) => strides[axis]!),
+  );
 }
 
 /** The array of shape `shape` whose element at `at` lies at offset + sum of at * strides in `c`. */
@@ -81,7 +95,11 @@ export function gatherConstant(c: Constant, indices: Constant, axis: number): Co
   const run = strides[axis]!;
   const outer = numel(c.shape.slice(0, axis));
   const starts = Array.from({ length: outer }, (_, i) => wanted.map((k) => (i * length + k) * run)).flat();
-  return typed(starts.flatMap((start) => Array.from(c.data.slice(start, start + run))), shape, c.dtype);
+  return typed(
+    starts.flatMap((start) => Array.from(c.data.slice(start, start + run))),
+    shape,
+    c.dtype,
+  );
 }
 
 export function concatConstants(parts: readonly Constant[], axis: number): Constant {
@@ -99,10 +117,20 @@ export function concatConstants(parts: readonly Constant[], axis: number): Const
 }
 
 /** Every `step`-th element from `start` up to, not including, `stop`; both already clamped, steps may be negative. */
-export function sliceConstant(c: Constant, starts: readonly number[], shape: Shape, steps: readonly number[]): Constant {
+export function sliceConstant(
+  c: Constant,
+  starts: readonly number[],
+  shape: Shape,
+  steps: readonly number[],
+): Constant {
   const strides = stridesOf(c.shape);
   const offset = starts.reduce((sum, start, axis) => sum + start * strides[axis]!, 0);
-  return strided(c, shape, steps.map((step, axis) => step * strides[axis]!), offset);
+  return strided(
+    c,
+    shape,
+    steps.map((step, axis) => step * strides[axis]!),
+    offset,
+  );
 }
 
 /** A shape with one -1 resolved against a number of elements. */

@@ -16,7 +16,11 @@ export interface Statistics {
 export function foldBatchNorm(store: ParameterStore, name: string, x: Value, s: Statistics): Value {
   const shape = [s.mean.length, ...x.shape.slice(2).map(() => 1)];
   const made = (suffix: string, f: (channel: number) => number): Constant =>
-    store.derived(`${name}.${suffix}`, () => ({ shape, dtype: "f32", data: Float32Array.from(s.mean, (_, channel) => f(channel)) }));
+    store.derived(`${name}.${suffix}`, () => ({
+      shape,
+      dtype: "f32",
+      data: Float32Array.from(s.mean, (_, channel) => f(channel)),
+    }));
   const factor = (c: number): number => (s.scale?.[c] ?? 1) / Math.sqrt(s.variance[c]! + s.epsilon);
   const summand = (c: number): number => (s.offset?.[c] ?? 0) - s.mean[c]! * factor(c);
   return add(mul(x, store.tensor(made("factor", factor))), store.tensor(made("summand", summand)));

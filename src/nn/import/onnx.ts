@@ -7,6 +7,7 @@ import type { Device } from "../../tensor/device.ts";
 import type { Shape } from "../../tensor/shape.ts";
 import { checkInputs, type Model, type ModelInput, type ModelOptions } from "../model.ts";
 import type { Item } from "./onnx/call.ts";
+import { withFixedBatch } from "./fixed-batch.ts";
 import { interpret } from "./onnx/interpret.ts";
 import { decodeModel, type OnnxGraph, type OnnxModel, type OnnxValueInfo } from "./onnx/proto.ts";
 import { constantFromOnnx, elementDType } from "./onnx/tensor.ts";
@@ -27,7 +28,11 @@ export interface OnnxOptions extends ModelOptions {
  * a dimension open that `inputShapes` does not give
  * @throws ArgumentError when protobufjs is not installed
  */
-export async function loadOnnx(device: Device, bytes: ArrayBuffer | Uint8Array, options: OnnxOptions = {}): Promise<Model> {
+export async function loadOnnx(
+  device: Device,
+  bytes: ArrayBuffer | Uint8Array,
+  options: OnnxOptions = {},
+): Promise<Model> {
   const file = decodeModel(await protobuf(), plainBytes(bytes));
   const graph = withOutputs(graphOf(file), options.outputs);
   const opset = file.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx")?.version ?? 1;
@@ -39,6 +44,7 @@ export async function loadOnnx(device: Device, bytes: ArrayBuffer | Uint8Array, 
     weights.set(tensor.name, constant);
   }
   const inputs = graph.input.filter(({ name }) => !weights.has(name)).map((info) => inputOf(info, options));
+  const fixed = fixedExtents(graph);
   const model: Model = {
     device,
     inputs,
@@ -47,19 +53,29 @@ export async function loadOnnx(device: Device, bytes: ArrayBuffer | Uint8Array, 
     ...(options.preprocessing && { preprocessing: options.preprocessing }),
     apply(given, tap) {
       checkInputs(inputs, given);
-      const outputs = interpret({ opset, store, tap }, graph, new Map([...weights, ...Object.entries(given)]));
-      return byName(graph, outputs);
+      return byName(
+        graph,
+        withFixedBatch(fixed, given, tap !== undefined, (values) => {
+          return valuesOf(
+            graph,
+            interpret({ opset, store, tap }, graph, new Map([...weights, ...Object.entries(values)])),
+          );
+        }),
+      );
     },
     dispose: () => store.dispose(),
   };
-  uploadAll(model);
+  uploadAll(model, fixed);
   return model;
 }
 
 /** Traces the model once: finds what is not supported, and uploads the weights that are used. */
-function uploadAll(model: Model): void {
+function uploadAll(model: Model, fixed: ReadonlyMap<string, number>): void {
   try {
-    model.apply(Object.fromEntries(model.inputs.map(({ name, shape, dtype }) => [name, input([1, ...shape], dtype, name)])));
+    const one = model.inputs.map(
+      ({ name, shape, dtype }) => [name, input([fixed.get(name) ?? 1, ...shape], dtype, name)] as const,
+    );
+    model.apply(Object.fromEntries(one));
   } catch (error) {
     model.dispose();
     throw error;
@@ -94,16 +110,31 @@ function inputOf(info: OnnxValueInfo, { inputShapes }: OnnxOptions): ModelInput 
   const shape = inputShapes?.[name] ?? dims?.map(({ dimValue }) => dimValue ?? 0);
   if (!shape || !shape.every((length) => length > 0)) {
     const known = dims?.map(({ dimValue, dimParam }) => dimValue ?? (dimParam || "?")).join(", ") ?? "any shape";
-    throw new FormatError(`onnx: input "${name}" [batch, ${known}] leaves dimensions open; give them as inputShapes: { "${name}": [...] }`);
+    throw new FormatError(
+      `onnx: input "${name}" [batch, ${known}] leaves dimensions open; give them as inputShapes: { "${name}": [...] }`,
+    );
   }
   return { name, shape, dtype: elementDType(`input "${name}"`, tensor.elemType) };
 }
 
-function byName(graph: OnnxGraph, outputs: readonly Item[]): Value | Record<string, Value> {
-  const named = graph.output.map(({ name }, i) => {
+/** First extents of inputs, where the file gives a number. */
+function fixedExtents(graph: OnnxGraph): Map<string, number> {
+  return new Map(
+    graph.input.flatMap(({ name, type }) => {
+      const extent = type?.tensorType?.shape?.dim[0]?.dimValue;
+      return extent ? [[name, extent] as const] : [];
+    }),
+  );
+}
+
+function valuesOf(graph: OnnxGraph, outputs: readonly Item[]): Value[] {
+  return graph.output.map(({ name }, i) => {
     const value = outputs[i];
-    if (!(value instanceof Node)) throw new FormatError(`onnx: output "${name}" does not depend on the model's inputs`);
-    return [name, value] as const;
+    if (value instanceof Node) return value;
+    throw new FormatError(`onnx: output "${name}" does not depend on the model's inputs`);
   });
-  return named.length === 1 ? named[0]![1] : Object.fromEntries(named);
+}
+
+function byName(graph: OnnxGraph, values: readonly Value[]): Value | Record<string, Value> {
+  return values.length === 1 ? values[0]! : Object.fromEntries(graph.output.map(({ name }, i) => [name, values[i]!]));
 }

@@ -24,7 +24,8 @@ const plain = (bytes: number, View: new (buffer: ArrayBuffer) => SafetensorsEntr
   bytes,
   read: (source) => new View(source.slice().buffer),
   write: (data) => {
-    if (data.constructor !== View) throw new ArgumentError(`expected ${View.name} elements, got ${data.constructor.name}`);
+    if (data.constructor !== View)
+      throw new ArgumentError(`expected ${View.name} elements, got ${data.constructor.name}`);
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   },
 });
@@ -146,7 +147,8 @@ export function plainBytes(source: ArrayBuffer | Uint8Array): Bytes {
 
 function parse(source: ArrayBuffer | Uint8Array): { header: Record<string, unknown>; body: Bytes } {
   const bytes = plainBytes(source);
-  if (bytes.length < 8) throw new FormatError(`safetensors: the file has ${bytes.length} bytes; it is cut short or of another format`);
+  if (bytes.length < 8)
+    throw new FormatError(`safetensors: the file has ${bytes.length} bytes; it is cut short or of another format`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (length > MAX_HEADER || Number(length) > bytes.length - 8) {
     throw new FormatError(
@@ -192,11 +194,15 @@ function checkInfo(name: string, info: unknown, size: number): Info {
   }
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > size) {
-    return fail(`should occupy bytes ${begin} to ${end}, but the file has ${size} bytes of tensors; it is cut short or damaged`);
+    return fail(
+      `should occupy bytes ${begin} to ${end}, but the file has ${size} bytes of tensors; it is cut short or damaged`,
+    );
   }
   const bytes = numel(shape) * codecs[dtype as SafetensorsDType].bytes;
   if (bytes !== end - begin) {
-    return fail(`has shape ${formatShape(shape)} and dtype ${dtype}, ${bytes} bytes, but its offsets ${begin} to ${end} span ${end - begin}`);
+    return fail(
+      `has shape ${formatShape(shape)} and dtype ${dtype}, ${bytes} bytes, but its offsets ${begin} to ${end} span ${end - begin}`,
+    );
   }
   return { name, dtype: dtype as SafetensorsDType, shape, begin, end };
 }
@@ -216,7 +222,9 @@ function checkCover(infos: readonly Info[], size: number): void {
     previous = `"${name}"`;
   }
   if (covered !== size) {
-    throw new FormatError(`safetensors: the tensors take ${covered} bytes, but the file has ${size}; the rest belongs to no tensor`);
+    throw new FormatError(
+      `safetensors: the tensors take ${covered} bytes, but the file has ${size}; the rest belongs to no tensor`,
+    );
   }
 }
 

@@ -41,7 +41,8 @@ export function parameterStore(device: Device): ParameterStore {
     const known = byIdentity.get(c);
     if (known) return known;
     const name = names.get(c);
-    const key = name === undefined && c.data.length <= SMALL ? `${c.dtype}|${c.shape.join()}|${c.data.join()}` : undefined;
+    const key =
+      name === undefined && c.data.length <= SMALL ? `${c.dtype}|${c.shape.join()}|${c.data.join()}` : undefined;
     const made = (key !== undefined && byContent.get(key)) || upload(c);
     if (key !== undefined) byContent.set(key, made);
     if (name !== undefined) parameters[name] = made;

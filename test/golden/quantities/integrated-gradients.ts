@@ -1,12 +1,8 @@
 // Integrated Gradients: the rules of other programs, the integral itself, several baselines, all classes.
 import { hostArray, type HostArray } from "../../../src/tensor/index.ts";
-import {
-  integratedGradients,
-  type IntegratedGradientsOptions,
-  type IntegratedGradientsResult,
-} from "../../../src/attribution/integrated-gradients.ts";
+import { integratedGradients, type IntegratedGradientsOptions, type IntegratedGradientsResult } from "../../../src/attribution/index.ts";
+import { convergedPoints } from "../break-points.ts";
 import type { Context, Quantity, Result } from "../context.ts";
-import { hasKinks } from "../network.ts";
 
 type Expected = Parameters<Quantity>[1];
 type RuleOptions = Pick<IntegratedGradientsOptions, "rule" | "steps" | "points">;
@@ -14,9 +10,9 @@ type RuleOptions = Pick<IntegratedGradientsOptions, "rule" | "steps" | "points">
 export const integratedGradientsQuantities: Readonly<Record<string, Quantity>> = {
   ig: async (c, e) => ofInput(c, e, await integrate(c, baselineArrays(c, e), namedRule(c, e))),
 
-  ig_exact: async (c, e) => ofInput(c, e, await integrate(c, baselineArrays(c, e), exact(c))),
+  ig_exact: async (c, e) => ofInput(c, e, await integrateExactly(c, baselineArrays(c, e))),
 
-  ig_exact_flat: async (c, e) => flat(ofInput(c, e, await integrate(c, baselineArrays(c, e), exact(c)))),
+  ig_exact_flat: async (c, e) => flat(ofInput(c, e, await integrateExactly(c, baselineArrays(c, e)))),
 
   convergence_delta: async (c, e) => (await integrate(c, baselineArrays(c, e), namedRule(c, e))).delta,
 
@@ -37,17 +33,9 @@ export const integratedGradientsQuantities: Readonly<Record<string, Quantity>> =
 
   ig_mean_over_baselines: async (c, e) => ofInput(c, e, await integrateMany(c, examples(c, e), namedRule(c, e))),
 
-  ig_mean_over_baselines_exact: async (c, e) => ofInput(c, e, await integrateMany(c, examples(c, e), exact(c))),
+  ig_mean_over_baselines_exact: (c, e) => exactMean(c, e, examples(c, e)),
 
-  expected_gradients_limit: async (c, e) => {
-    const references = rows(c.array(c.parameter("references")));
-    return ofInput(c, e, await integrateMany(c, references, exact(c)));
-  },
-
-  interior_gradient_average_times_input: async (c, e) => {
-    const steps = Number(e.args?.["n_steps"]);
-    return ofInput(c, e, await integrate(c, "zero", { rule: "right", steps }));
-  },
+  expected_gradients_limit: (c, e) => exactMean(c, e, rows(c.array(c.parameter("references")))),
 };
 
 /** Rules by the names that other programs give them; n is their number of steps. */
@@ -63,7 +51,7 @@ const rules: Readonly<Record<string, (n: number) => RuleOptions>> = {
 
 const linspace = (n: number): number[] => Array.from({ length: n }, (_, i) => i / (n - 1));
 
-function namedRule(c: Context, { args, id }: Expected): RuleOptions {
+export function namedRule(c: Context, { args, id }: Expected): RuleOptions {
   const { method, n_steps } = { ...c.case_.file.params, ...args };
   const rule = rules[String(method)];
   if (!rule) throw new Error(`${id}: unknown method ${JSON.stringify(method)}`);
@@ -76,12 +64,7 @@ function linspaceMean({ args }: Expected): RuleOptions {
   return { points: { nodes: linspace(n), weights: linspace(n).map(() => 1 / n) } };
 }
 
-/** Enough nodes for the integral itself: on networks with kinks every rule converges as 1 / n only. */
-const exact = (c: Context): RuleOptions => (hasKinks(c.case_) ? { rule: "midpoint", steps: 8192 } : { rule: "gauss-legendre", steps: 512 });
-
-type Ends = "zero" | readonly HostArray[];
-
-const baselineArrays = (c: Context, e: Expected): HostArray[] => c.baselineOf(e).map((tensor) => c.array(tensor));
+export const baselineArrays = (c: Context, e: Expected): HostArray[] => c.baselineOf(e).map((tensor) => c.array(tensor));
 
 /** Baselines [R, ...] as R examples, each a baseline for all examples of the input. */
 const examples = (c: Context, e: Expected): HostArray[] => rows(baselineArrays(c, e)[0]!);
@@ -94,30 +77,47 @@ function rows({ shape, data }: HostArray): HostArray[] {
 }
 
 /** One run for each baseline and rule, however many quantities are read from it. */
-function integrate(c: Context, baseline: Ends, options: IntegratedGradientsOptions): Promise<IntegratedGradientsResult> {
-  return run(c, { ...options, baseline: typeof baseline === "string" ? baseline : c.named(baseline) });
+function integrate(c: Context, baseline: readonly HostArray[], options: IntegratedGradientsOptions): Promise<IntegratedGradientsResult> {
+  return run(c, { ...options, baseline: c.named(baseline) });
 }
 
 const integrateMany = (c: Context, baselines: readonly HostArray[], options: IntegratedGradientsOptions): Promise<IntegratedGradientsResult> =>
   run(c, { ...options, baseline: baselines.map((baseline) => ({ baseline })) });
 
+/** The integral itself. Each baseline has break points of its own. */
+async function integrateExactly(c: Context, baseline: readonly HostArray[]): Promise<IntegratedGradientsResult> {
+  const key = `points ${keyOf(baseline)}`;
+  return integrate(c, baseline, { points: await c.once(key, () => convergedPoints(c, baseline)) });
+}
+
+/** Mean of the integrals from several baselines, each the same for all examples. */
+async function exactMean(c: Context, e: Expected, baselines: readonly HostArray[]): Promise<Result> {
+  const { shape, data } = c.parts(c.arrays())[c.inputOf(e)]!;
+  const mean = new Float64Array(data.length);
+  for (const baseline of baselines) {
+    const whole = hostArray(Float32Array.from(data, (_, i) => baseline.data[i % baseline.data.length]!), shape);
+    const part = ofInput(c, e, await integrateExactly(c, [whole]));
+    part.data.forEach((v, i) => (mean[i]! += v / baselines.length));
+  }
+  return { shape, data: mean };
+}
+
 function run(c: Context, options: IntegratedGradientsOptions): Promise<IntegratedGradientsResult> {
-  const key = JSON.stringify(options, (_, value: unknown) => (value instanceof Float32Array ? Array.from(value) : value));
-  return c.once(key, () => integratedGradients(c.model, c.arrays(), { target: c.classes(), ...options }));
+  return c.once(keyOf(options), () => integratedGradients(c.model, c.arrays(), { ...c.options(), ...options }));
 }
 
-function ofInput(c: Context, e: Expected, { attributions }: { attributions: IntegratedGradientsResult["attributions"] }): HostArray {
-  return isArray(attributions) ? attributions : attributions[c.names[c.inputOf(e)]!]!;
-}
+const keyOf = (x: unknown): string => JSON.stringify(x, (_, value: unknown) => (value instanceof Float32Array ? Array.from(value) : value));
 
-const isArray = (x: IntegratedGradientsResult["attributions"]): x is HostArray => "data" in x && ArrayBuffer.isView(x.data);
+export function ofInput(c: Context, e: Expected, { attributions }: { attributions: IntegratedGradientsResult["attributions"] }): HostArray {
+  return c.parts(attributions)[c.inputOf(e)]!;
+}
 
 const flat = ({ shape, data }: HostArray): Result => ({ shape: [shape[0]!, data.length / shape[0]!], data });
 
 /** [B, T, E] -> [B, T] */
 function tokenSums({ shape, data }: HostArray): Result {
   const [batch, tokens, width] = shape as [number, number, number];
-  const sums = Array.from({ length: batch * tokens }, (_, i) => data.slice(i * width, (i + 1) * width).reduce((a, b) => a + b, 0));
+  const sums = Array.from({ length: batch * tokens }, (_, i) => Array.from(data).slice(i * width, (i + 1) * width).reduce((a, b) => a + b, 0));
   return { shape: [batch, tokens], data: sums };
 }
 

@@ -46,7 +46,7 @@ export function item(call: Call, i: number): Item {
 /** All inputs as constants, if each of them is one. */
 export function allConstant(call: Call): Constant[] | undefined {
   const known = call.inputs.filter((x) => x !== undefined);
-  return known.every(isConstant) ? (known as Constant[]) : undefined;
+  return known.every(isConstant) ? known : undefined;
 }
 
 export function operand(call: Call, i: number): Operand {
@@ -71,7 +71,10 @@ export function optionalValue(call: Call, i: number): Value | undefined {
 export function constant(call: Call, i: number): Constant {
   const x = item(call, i);
   if (isConstant(x)) return x;
-  return fail(call, `needs input ${i} ("${call.node.input[i]}") to be known beforehand, but it depends on the model's input`);
+  return fail(
+    call,
+    `needs input ${i} ("${call.node.input[i]}") to be known beforehand, but it depends on the model's input`,
+  );
 }
 
 export const numbers = (call: Call, i: number): number[] => numbersOf(constant(call, i));

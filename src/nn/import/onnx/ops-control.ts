@@ -21,16 +21,29 @@ const loop: Operator = (call) => {
   let carried = call.inputs.slice(2) as Item[];
   const scanned: Item[][] = body.output.slice(1 + carried.length).map(() => []);
   for (let i = 0; i < trips; i++) {
-    if (!isConstant(going)) fail(call, "goes on depending on the model's input; only loops of a fixed length are supported");
+    if (!isConstant(going))
+      fail(call, "goes on depending on the model's input; only loops of a fixed length are supported");
     if (!going.data[0]) break;
     if (i >= MAX_TRIPS) fail(call, `goes round more than ${MAX_TRIPS} times`);
     const names = body.input.map((input) => input.name);
-    const outputs = call.run(body, [scalarOf(i), going, ...carried].map((x, k) => [names[k]!, x] as const));
+    const outputs = call.run(
+      body,
+      [scalarOf(i), going, ...carried].map((x, k) => [names[k]!, x] as const),
+    );
     going = outputs[0]!;
     carried = outputs.slice(1, 1 + carried.length);
     scanned.forEach((list, k) => list.push(outputs[1 + carried.length + k]!));
   }
-  return [...carried, ...scanned.map((list) => concatenated(call, list.map((x) => withLeadingAxis(call, x)), 0))];
+  return [
+    ...carried,
+    ...scanned.map((list) =>
+      concatenated(
+        call,
+        list.map((x) => withLeadingAxis(call, x)),
+        0,
+      ),
+    ),
+  ];
 };
 
 function withLeadingAxis(call: Call, x: Item): Item {
@@ -65,7 +78,8 @@ export const controlOperators: Readonly<Record<string, Operator>> = {
   SequenceEmpty: () => ({ items: [] }),
   SequenceConstruct: (call) => ({ items: call.inputs as Item[] }),
   SequenceInsert: insert,
-  SequenceAt: (call) => sequence(call, 0).items.at(numbersOf(constant(call, 1))[0]!) ?? fail(call, "asks beyond the end"),
+  SequenceAt: (call) =>
+    sequence(call, 0).items.at(numbersOf(constant(call, 1))[0]!) ?? fail(call, "asks beyond the end"),
   SequenceLength: (call) => scalarOf(sequence(call, 0).items.length),
   ConcatFromSequence: join,
 };

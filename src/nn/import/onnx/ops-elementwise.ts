@@ -6,7 +6,20 @@ import { Node, type Value } from "../../../graph/node.ts";
 import type { DType } from "../../../tensor/dtype.ts";
 import { broadcastShapes } from "../../../tensor/shape.ts";
 import { constantOf, expandConstant, mapConstant, numbersOf, zipConstants, type Constant } from "../constant.ts";
-import { allConstant, attribute, constant, fail, float, int, isConstant, isSequence, item, operand, text, value } from "./call.ts";
+import {
+  allConstant,
+  attribute,
+  constant,
+  fail,
+  float,
+  int,
+  isConstant,
+  isSequence,
+  item,
+  operand,
+  text,
+  value,
+} from "./call.ts";
 import type { Call, Item, Operator } from "./call.ts";
 import { elementDType } from "./tensor.ts";
 
@@ -19,7 +32,11 @@ function unary(emit: (x: Value, call: Call) => Value, known?: (x: number) => num
 }
 
 /** Two arguments or more (Sum, Max), folded from the left. */
-function binary(emit: (a: Operand, b: Operand) => Value, known: (a: number, b: number) => number, result?: DType): Operator {
+function binary(
+  emit: (a: Operand, b: Operand) => Value,
+  known: (a: number, b: number) => number,
+  result?: DType,
+): Operator {
   return (call) => {
     const constants = allConstant(call);
     if (constants) return constants.reduce((a, b) => zipConstants(call.node.opType, known, a, b, result));
@@ -31,7 +48,8 @@ function binary(emit: (a: Operand, b: Operand) => Value, known: (a: number, b: n
 /** Integer division truncates in ONNX. */
 const divide: Operator = (call) => {
   const constants = allConstant(call);
-  if (constants?.[0]?.dtype === "i32") return zipConstants("Div", (a, b) => Math.trunc(a / b), constants[0], constants[1]!);
+  if (constants?.[0]?.dtype === "i32")
+    return zipConstants("Div", (a, b) => Math.trunc(a / b), constants[0], constants[1]!);
   return binary(el.div, (a, b) => a / b)(call);
 };
 
@@ -39,15 +57,34 @@ const remainder: Operator = (call) => {
   const constants = allConstant(call);
   if (!constants) return fail(call, "of values that depend on the model's input is not supported");
   // fmod = 0: the sign of the divisor.
-  const mod = int(call, "fmod", 0) ? (a: number, b: number) => a % b : (a: number, b: number) => a - b * Math.floor(a / b);
+  const mod = int(call, "fmod", 0)
+    ? (a: number, b: number) => a % b
+    : (a: number, b: number) => a - b * Math.floor(a / b);
   return zipConstants("Mod", mod, constants[0]!, constants[1]!);
 };
 
 const power: Operator = (call) => {
   const exponent = item(call, 1);
   if (allConstant(call)) return binary(el.power, Math.pow)(call);
-  if (isConstant(exponent) && exponent.data.length === 1) return el.pow(value(call, 0), exponent.data[0]!);
-  return el.power(operand(call, 0), operand(call, 1));
+  if (isConstant(exponent) && exponent.data.length === 1 && value(call, 0).dtype === "f32")
+    return el.pow(value(call, 0), exponent.data[0]!);
+  const base = value(call, 0);
+  if (base.dtype !== "f32") fail(call, "raises integers to a power that is not known beforehand");
+  return el.power(
+    base,
+    isConstant(exponent) ? call.store.operand(mapConstant((v) => v, exponent, "f32")) : value(call, 1),
+  );
+};
+
+/** Nothing to do in inference. */
+const dropout: Operator = (call) => {
+  const training = call.inputs[2];
+  if (training && (!isConstant(training) || training.data[0]))
+    fail(call, "is in training mode; export the model for inference");
+  const x = item(call, 0);
+  if (call.node.output.length === 1) return x;
+  const shape = isSequence(x) ? [] : x.shape;
+  return [x, expandConstant(constantOf([1], [], "bool"), shape)];
 };
 
 const prelu: Operator = (call) => {
@@ -86,7 +123,11 @@ const where: Operator = (call) => {
   if (!constants) return el.select(operand(call, 0), operand(call, 1), operand(call, 2));
   const shape = constants.map((c) => c.shape).reduce((a, b) => broadcastShapes("Where", a, b));
   const [condition, yes, no] = constants.map((c) => expandConstant(c, shape)) as [Constant, Constant, Constant];
-  return constantOf(numbersOf(yes).map((v, i) => (condition.data[i] ? v : no.data[i]!)), shape, yes.dtype);
+  return constantOf(
+    numbersOf(yes).map((v, i) => (condition.data[i] ? v : no.data[i]!)),
+    shape,
+    yes.dtype,
+  );
 };
 
 const compare = (emit: (a: Operand, b: Operand) => Value, known: (a: number, b: number) => boolean): Operator =>
@@ -96,7 +137,10 @@ const hardSigmoid = (x: Value, call: Call): Value =>
   act.hardSigmoid(x, { alpha: float(call, "alpha", 0.2), beta: float(call, "beta", 0.5) });
 
 const selu = (x: Value, call: Call): Value => {
-  const [alpha, gamma] = [float(call, "alpha", 1.67326319217681884765625), float(call, "gamma", 1.05070102214813232421875)];
+  const [alpha, gamma] = [
+    float(call, "alpha", 1.67326319217681884765625),
+    float(call, "gamma", 1.05070102214813232421875),
+  ];
   return el.mul(act.elu(x, { alpha }), gamma);
 };
 
@@ -149,5 +193,5 @@ export const elementwiseOperators: Readonly<Record<string, Operator>> = {
   HardSigmoid: unary(hardSigmoid),
   HardSwish: unary(act.hardSwish),
   Identity: (call) => item(call, 0),
-  Dropout: (call) => item(call, 0),
+  Dropout: dropout,
 };

@@ -1,6 +1,6 @@
 // Operators with weights, windows or statistics: what a network's time goes into.
 import { convInputGrad, conv2d } from "../../../kernels/conv.ts";
-import { add, mul } from "../../../kernels/elementwise.ts";
+import { add, mul, reciprocal, sqrt, square, sub } from "../../../kernels/elementwise.ts";
 import { matmul } from "../../../kernels/matmul.ts";
 import { expandDims, reshape, squeeze } from "../../../kernels/movement.ts";
 import { batchNorm, layerNorm, localResponseNorm } from "../../../kernels/norm.ts";
@@ -27,7 +27,9 @@ interface Windows {
 
 function spatialAxes(call: Call, x: Value): number {
   const axes = x.shape.length - 2;
-  return axes === 1 || axes === 2 ? axes : fail(call, `got an input of shape ${formatShape(x.shape)}; 1 or 2 spatial axes are supported`);
+  return axes === 1 || axes === 2
+    ? axes
+    : fail(call, `got an input of shape ${formatShape(x.shape)}; 1 or 2 spatial axes are supported`);
 }
 
 const asPicture = (x: Value): Value => (x.shape.length === 3 ? expandDims(x, 2) : x);
@@ -66,7 +68,10 @@ function biased(y: Value, bias: Value | undefined): Value {
 const convolution: Operator = (call) => {
   const x = value(call, 0);
   const axes = spatialAxes(call, x);
-  const y = conv2d(asPicture(x), asPicture(value(call, 1)), { ...windowsOf(call, axes), groups: int(call, "group", 1) });
+  const y = conv2d(asPicture(x), asPicture(value(call, 1)), {
+    ...windowsOf(call, axes),
+    groups: int(call, "group", 1),
+  });
   return asBefore(biased(y, optionalValue(call, 2)), axes);
 };
 
@@ -80,7 +85,12 @@ const transposedConvolution: Operator = (call) => {
   const extra = pair(call, "output_padding", axes) ?? [0, 0];
   const pads: Four = typeof padding === "number" ? [0, 0, 0, 0] : (padding as Four);
   const along = (a: 0 | 1): number =>
-    (x.shape[2 + a]! - 1) * stride[a] + (w.shape[2 + a]! - 1) * dilation[a] + 1 - pads[a] - pads[(2 + a) as 2 | 3] + extra[a];
+    (x.shape[2 + a]! - 1) * stride[a] +
+    (w.shape[2 + a]! - 1) * dilation[a] +
+    1 -
+    pads[a] -
+    pads[(2 + a) as 2 | 3] +
+    extra[a];
   const input: Two = [axes === 1 ? 1 : along(0), along(1)];
   const y = convInputGrad(x, w, { stride, dilation, padding: pads, groups: int(call, "group", 1), input });
   return asBefore(biased(y, optionalValue(call, 2)), axes);
@@ -102,15 +112,23 @@ const averagePool: Operator = (call) => {
   const { stride, padding, dilation } = windowsOf(call, axes);
   if (dilation.some((d) => d !== 1)) fail(call, "is dilated, which is not supported");
   const countIncludePad = int(call, "count_include_pad", 0) === 1;
-  const pooled = avgPool2d(asPicture(x), { kernel, stride, padding, ceilMode: int(call, "ceil_mode", 0) === 1, countIncludePad });
+  const pooled = avgPool2d(asPicture(x), {
+    kernel,
+    stride,
+    padding,
+    ceilMode: int(call, "ceil_mode", 0) === 1,
+    countIncludePad,
+  });
   return asBefore(pooled, axes);
 };
 
 /** Reduces all spatial axes, however many there are. */
-const overSpace = (reduce: typeof mean): Operator => (call) => {
-  const x = value(call, 0);
-  return reduce(x, x.shape.map((_, axis) => axis).slice(2), { keepDims: true });
-};
+const overSpace =
+  (reduce: typeof mean): Operator =>
+  (call) => {
+    const x = value(call, 0);
+    return reduce(x, x.shape.map((_, axis) => axis).slice(2), { keepDims: true });
+  };
 
 const gemm: Operator = (call) => {
   const product = matmul(value(call, 0), value(call, 1), {
@@ -130,6 +148,7 @@ const product: Operator = (call) => {
 };
 
 const batchNormalization: Operator = (call) => {
+  if (int(call, "training_mode", 0)) fail(call, "is in training mode; export the model for inference");
   const epsilon = float(call, "epsilon", 1e-5);
   const statistics = [1, 2, 3, 4].map((i) => item(call, i));
   const x = value(call, 0);
@@ -153,9 +172,13 @@ const layerNormalization: Operator = (call) => {
   const x = value(call, 0);
   const first = int(call, "axis", -1);
   const axes = x.shape.map((_, axis) => axis).slice(first);
-  const normal = layerNorm(x, { axes, epsilon: float(call, "epsilon", 1e-5) });
-  const scaled = mul(normal, operand(call, 1));
-  return call.inputs[2] === undefined ? scaled : add(scaled, operand(call, 2));
+  const epsilon = float(call, "epsilon", 1e-5);
+  const scaled = mul(layerNorm(x, { axes, epsilon }), operand(call, 1));
+  const y = call.inputs[2] === undefined ? scaled : add(scaled, operand(call, 2));
+  if (call.node.output.length === 1) return y;
+  const average = mean(x, axes, { keepDims: true });
+  const variance = mean(square(sub(x, average)), axes, { keepDims: true });
+  return [y, average, reciprocal(sqrt(add(variance, epsilon)))];
 };
 
 const lrn: Operator = (call) =>
@@ -167,13 +190,15 @@ const lrn: Operator = (call) =>
   });
 
 /** Up to operator set 12 the axes from `axis` on count as one, and the default is 1 instead of the last. */
-const normalised = (apply: typeof softmax): Operator => (call) => {
-  const x = value(call, 0);
-  if (call.opset >= 13) return apply(x, int(call, "axis", -1));
-  const axis = int(call, "axis", 1);
-  const rows = numel(x.shape.slice(0, axis));
-  return reshape(apply(reshape(x, [rows, -1]), -1), x.shape);
-};
+const normalised =
+  (apply: typeof softmax): Operator =>
+  (call) => {
+    const x = value(call, 0);
+    if (call.opset >= 13) return apply(x, int(call, "axis", -1));
+    const axis = int(call, "axis", 1);
+    const rows = numel(x.shape.slice(0, axis));
+    return reshape(apply(reshape(x, [rows, -1]), -1), x.shape);
+  };
 
 export const layerOperators: Readonly<Record<string, Operator>> = {
   Conv: convolution,

@@ -1,7 +1,7 @@
 // Operators that move elements or ask about shapes. On constants they are the shape arithmetic of exporters.
 import * as mv from "../../../kernels/index.ts";
 import { gather } from "../../../kernels/gather.ts";
-import { normalizeAxis, numel, stridesOf, type Shape } from "../../../tensor/shape.ts";
+import { broadcastShapes, normalizeAxis, numel, stridesOf, type Shape } from "../../../tensor/shape.ts";
 import {
   concatConstants,
   constantOf,
@@ -16,9 +16,23 @@ import {
   transposeConstant,
   type Constant,
 } from "../constant.ts";
-import { broadcastShapes } from "../../../tensor/shape.ts";
-import { allConstant, attribute, axesOf, constant, fail, int, ints, isConstant, item, numbers, operandOf } from "./call.ts";
-import { shapeOf, tensorAttribute, text, value } from "./call.ts";
+import {
+  allConstant,
+  attribute,
+  axesOf,
+  constant,
+  fail,
+  int,
+  ints,
+  isConstant,
+  item,
+  numbers,
+  operandOf,
+  shapeOf,
+  tensorAttribute,
+  text,
+  value,
+} from "./call.ts";
 import type { Call, Item, Operator } from "./call.ts";
 
 /** The same elements in another shape. */
@@ -46,7 +60,8 @@ const unsqueeze: Operator = (call) => {
   const shape = [...shapeOf(item(call, 0))];
   const axes = axesOf(call, 1) ?? fail(call, "lacks axes");
   const rank = shape.length + axes.length;
-  for (const axis of axes.map((a) => normalizeAxis("Unsqueeze", a, rank)).sort((a, b) => a - b)) shape.splice(axis, 0, 1);
+  for (const axis of axes.map((a) => normalizeAxis("Unsqueeze", a, rank)).sort((a, b) => a - b))
+    shape.splice(axis, 0, 1);
   return reshaped(call, shape);
 };
 
@@ -54,8 +69,12 @@ const squeeze: Operator = (call) => {
   const shape = shapeOf(item(call, 0));
   const axes = axesOf(call, 1)?.map((a) => normalizeAxis("Squeeze", a, shape.length));
   const drop = axes ?? shape.flatMap((length, axis) => (length === 1 ? [axis] : []));
-  if (drop.some((axis) => shape[axis] !== 1)) fail(call, `cannot drop axes ${drop.join(", ")} of [${shape.join(", ")}]`);
-  return reshaped(call, shape.filter((_, axis) => !drop.includes(axis)));
+  if (drop.some((axis) => shape[axis] !== 1))
+    fail(call, `cannot drop axes ${drop.join(", ")} of [${shape.join(", ")}]`);
+  return reshaped(
+    call,
+    shape.filter((_, axis) => !drop.includes(axis)),
+  );
 };
 
 const transpose: Operator = (call) => {
@@ -75,12 +94,16 @@ export function concatenated(call: Call, items: readonly Item[], axis: number): 
   const parts = items.filter((x) => numel(shapeOf(x)) > 0);
   if (parts.length === 0) return items[0]!;
   if (parts.every(isConstant)) return concatConstants(parts, axis);
-  return mv.concat(parts.map((x) => (isConstant(x) ? call.store.tensor(x) : operandOf(call, x))), axis);
+  return mv.concat(
+    parts.map((x) => (isConstant(x) ? call.store.tensor(x) : operandOf(call, x))),
+    axis,
+  );
 }
 
 /** Starts and stops clamped as NumPy does; a negative step runs backwards. */
 function sliceBounds(call: Call, shape: Shape): { starts: number[]; lengths: number[]; steps: number[] } {
-  const given = (i: number, name: string): number[] | undefined => (call.inputs[i] === undefined ? ints(call, name) : numbers(call, i));
+  const given = (i: number, name: string): number[] | undefined =>
+    call.inputs[i] === undefined ? ints(call, name) : numbers(call, i);
   const [from, to] = [given(1, "starts") ?? fail(call, "lacks starts"), given(2, "ends") ?? fail(call, "lacks ends")];
   const axes = (given(3, "axes") ?? from.map((_, axis) => axis)).map((a) => normalizeAxis("Slice", a, shape.length));
   const by = given(4, "steps");
@@ -110,7 +133,12 @@ const slice: Operator = (call) => {
   const flipped = backwards.length > 0 ? mv.flip(value(call, 0), backwards) : value(call, 0);
   const first = starts.map((start, axis) => (steps[axis]! < 0 ? flipped.shape[axis]! - 1 - start : start));
   const strides = steps.map(Math.abs);
-  return mv.slice(flipped, first, first.map((s, axis) => Math.min(s + lengths[axis]! * strides[axis]!, flipped.shape[axis]!)), strides);
+  return mv.slice(
+    flipped,
+    first,
+    first.map((s, axis) => Math.min(s + lengths[axis]! * strides[axis]!, flipped.shape[axis]!)),
+    strides,
+  );
 };
 
 const split: Operator = (call) => {
@@ -121,7 +149,9 @@ const split: Operator = (call) => {
   const even = Math.ceil(length / parts);
   const sizes =
     ints(call, "split") ??
-    (call.inputs[1] === undefined ? call.node.output.map((_, i) => Math.min(even, length - i * even)) : numbers(call, 1));
+    (call.inputs[1] === undefined
+      ? call.node.output.map((_, i) => Math.min(even, length - i * even))
+      : numbers(call, 1));
   let start = 0;
   return sizes.map((size) => mv.sliceAxis(x, axis, start, (start += size)));
 };
@@ -156,8 +186,16 @@ const pad: Operator = (call) => {
     low[axis] = widths[k]!;
     high[axis] = widths[k + axes.length]!;
   });
-  const cropped = mv.slice(value(call, 0), low.map((n) => Math.max(0, -n)), shape.map((length, axis) => length + Math.min(0, high[axis]!)));
-  return mv.pad(cropped, low.map((n, axis) => [Math.max(0, n), Math.max(0, high[axis]!)] as const), fillWith);
+  const cropped = mv.slice(
+    value(call, 0),
+    low.map((n) => Math.max(0, -n)),
+    shape.map((length, axis) => length + Math.min(0, high[axis]!)),
+  );
+  return mv.pad(
+    cropped,
+    low.map((n, axis) => [Math.max(0, n), Math.max(0, high[axis]!)] as const),
+    fillWith,
+  );
 };
 
 const expand: Operator = (call) => {
@@ -170,7 +208,11 @@ const range: Operator = (call) => {
   const [start, limit, delta] = [numbers(call, 0)[0]!, numbers(call, 1)[0]!, numbers(call, 2)[0]!];
   const length = Math.max(0, Math.ceil((limit - start) / delta));
   if (!(length <= MAX_RANGE)) fail(call, `has ${length} elements; at most ${MAX_RANGE} are built beforehand`);
-  return constantOf(Array.from({ length }, (_, i) => start + i * delta), [length], constant(call, 0).dtype);
+  return constantOf(
+    Array.from({ length }, (_, i) => start + i * delta),
+    [length],
+    constant(call, 0).dtype,
+  );
 };
 const MAX_RANGE = 1e7;
 
@@ -185,12 +227,14 @@ const constantNode: Operator = (call) => {
   if (a.name === "value_int") return scalarOf(a.i ?? 0);
   if (a.name === "value_float") return scalarOf(a.f ?? 0, "f32");
   if (a.name === "value_ints") return constantOf(a.ints);
-  return a.name === "value_floats" ? constantOf(a.floats, [a.floats.length], "f32") : fail(call, `has a ${a.name}, which is not supported`);
+  return a.name === "value_floats"
+    ? constantOf(a.floats, [a.floats.length], "f32")
+    : fail(call, `has a ${a.name}, which is not supported`);
 };
 
 const shape: Operator = (call) => {
   const all = shapeOf(item(call, 0));
-  return constantOf(all.slice(int(call, "start", 0), int(call, "end", all.length)) as number[]);
+  return constantOf(all.slice(int(call, "start", 0), int(call, "end", all.length)));
 };
 
 /** [b, c, h, w] to [b, c / s², h s, w s]; DCR and CRD differ in where the block axes sit among the channels. */
@@ -209,8 +253,17 @@ const depthToSpace: Operator = (call) => {
 const tile: Operator = (call) => {
   const x = value(call, 0);
   const repeats = numbers(call, 1);
-  const spread = mv.broadcastTo(mv.reshape(x, x.shape.flatMap((n) => [1, n])), x.shape.flatMap((n, axis) => [repeats[axis]!, n]));
-  return mv.reshape(spread, x.shape.map((n, axis) => n * repeats[axis]!));
+  const spread = mv.broadcastTo(
+    mv.reshape(
+      x,
+      x.shape.flatMap((n) => [1, n]),
+    ),
+    x.shape.flatMap((n, axis) => [repeats[axis]!, n]),
+  );
+  return mv.reshape(
+    spread,
+    x.shape.map((n, axis) => n * repeats[axis]!),
+  );
 };
 
 /** Positions of elements that are not zero, one row per axis. */

@@ -19,11 +19,18 @@ function reduction(reduce: Reduce | undefined, known?: (values: readonly number[
     const rank = isConstant(x) ? x.shape.length : value(call, 0).shape.length;
     const axes = normalizeAxes(call.node.opType, given?.length ? given : undefined, rank);
     if (isConstant(x) && known) return reduceConstant(x, axes, keepDims, known);
-    return reduce ? reduce(value(call, 0), axes, { keepDims }) : fail(call, "of a value that depends on the model's input is not supported");
+    return reduce
+      ? reduce(value(call, 0), axes, { keepDims })
+      : fail(call, "of a value that depends on the model's input is not supported");
   };
 }
 
-function reduceConstant(c: Constant, axes: readonly number[], keepDims: boolean, f: (values: readonly number[]) => number): Item {
+function reduceConstant(
+  c: Constant,
+  axes: readonly number[],
+  keepDims: boolean,
+  f: (values: readonly number[]) => number,
+): Item {
   const strides = stridesOf(c.shape);
   const groups = new Map<string, number[]>();
   numbersOf(c).forEach((v, flat) => {

@@ -135,7 +135,10 @@ export function decodeModel(minimal: typeof protobuf, bytes: Uint8Array): OnnxMo
     return message(reader, "Model", bytes.length, 0) as unknown as OnnxModel;
   } catch (cause) {
     if (cause instanceof FormatError) throw cause;
-    throw new FormatError(`onnx: not a readable .onnx file of ${bytes.length} bytes: it is cut short or of another format`, { cause });
+    throw new FormatError(
+      `onnx: not a readable .onnx file of ${bytes.length} bytes: it is cut short or of another format`,
+      { cause },
+    );
   }
 }
 
@@ -165,7 +168,8 @@ function message(reader: protobuf.Reader, type: string, end: number, depth: numb
 function value(reader: protobuf.Reader, kind: string, depth: number): unknown {
   if (!messages[kind]) return scalar(reader, kind as Scalar);
   const length = reader.uint32();
-  if (reader.pos + length > reader.len) throw new FormatError(`onnx: the file ends inside a ${kind} message at byte ${reader.len}`);
+  if (reader.pos + length > reader.len)
+    throw new FormatError(`onnx: the file ends inside a ${kind} message at byte ${reader.len}`);
   return message(reader, kind, reader.pos + length, depth + 1);
 }
 
@@ -177,4 +181,9 @@ function scalar(reader: protobuf.Reader, kind: Scalar): unknown {
 /** protobufjs gives 64-bit integers as numbers or, where the `long` package is present, as its objects. */
 function wide(x: number | { toNumber(): number }): number {
   return typeof x === "number" ? x : x.toNumber();
+}
+
+/** Decodes a tensor that is a file of its own, as the conformance tests of ONNX keep them. */
+export function decodeTensor(minimal: typeof protobuf, bytes: Uint8Array): OnnxTensor {
+  return message(minimal.Reader.create(bytes), "Tensor", bytes.length, 0) as unknown as OnnxTensor;
 }

@@ -29,7 +29,12 @@ const elementTypes: Readonly<Record<number, ElementType>> = {
   11: { name: "double", dtype: "f32", bytes: 8, read: (v, at) => v.getFloat64(at, true) },
   12: { name: "uint32", dtype: "i32", bytes: 4, read: (v, at) => v.getUint32(at, true) },
   13: { name: "uint64", dtype: "i32", bytes: 8, read: (v, at) => Number(v.getBigUint64(at, true)) },
-  16: { name: "bfloat16", dtype: "f32", bytes: 2, read: (v, at) => (bf16.setUint16(0, v.getUint16(at, true)), bf16.getFloat32(0)) },
+  16: {
+    name: "bfloat16",
+    dtype: "f32",
+    bytes: 2,
+    read: (v, at) => (bf16.setUint16(0, v.getUint16(at, true)), bf16.getFloat32(0)),
+  },
 };
 
 /** The element type that a number of TensorProto.DataType stands for here. */
@@ -57,7 +62,9 @@ export function constantFromOnnx(tensor: OnnxTensor, what = `tensor "${tensor.na
   }
   const elements = tensor.rawData ? rawElements(tensor.rawData, type) : listed(tensor);
   if (elements.length !== numel(shape)) {
-    throw new FormatError(`onnx: ${what} has shape ${formatShape(shape)}, ${numel(shape)} elements, but data for ${elements.length}`);
+    throw new FormatError(
+      `onnx: ${what} has shape ${formatShape(shape)}, ${numel(shape)} elements, but data for ${elements.length}`,
+    );
   }
   return { shape, dtype, data: dtype === "f32" ? Float32Array.from(elements) : Float64Array.from(elements) };
 }

@@ -18,7 +18,13 @@ export interface ConvolutionSpec {
 }
 
 /** Convolves a picture [n, c, h, w] with the weights of the file. */
-export function convolve(store: ParameterStore, x: Value, kernel: Constant, bias: Constant | undefined, spec: ConvolutionSpec): Value {
+export function convolve(
+  store: ParameterStore,
+  x: Value,
+  kernel: Constant,
+  bias: Constant | undefined,
+  spec: ConvolutionSpec,
+): Value {
   const { name, stride, dilation, padding, depthwise } = spec;
   const [h, w, c, m] = kernel.shape as [number, number, number, number];
   const weights = store.derived(name, () => {

@@ -69,7 +69,8 @@ export function text(call: Call, name: string, otherwise: string): string {
 
 export const texts = (call: Call, name: string): string[] => (call.node.attr?.[name]?.list?.s ?? []).map(decode);
 export const ints = (call: Call, name: string): number[] => (call.node.attr?.[name]?.list?.i ?? []).map(Number);
-export const int = (call: Call, name: string, otherwise: number): number => Number(call.node.attr?.[name]?.i ?? otherwise);
+export const int = (call: Call, name: string, otherwise: number): number =>
+  Number(call.node.attr?.[name]?.i ?? otherwise);
 export const float = (call: Call, name: string, otherwise: number): number => call.node.attr?.[name]?.f ?? otherwise;
 export const flag = (call: Call, name: string): boolean => call.node.attr?.[name]?.b ?? false;
 
@@ -77,15 +78,24 @@ export const flag = (call: Call, name: string): boolean => call.node.attr?.[name
 export function window(call: Call, name: string): [number, number] {
   const list = ints(call, name);
   if (list.length === 0) return [1, 1];
-  if (list.length !== 4 || list[0] !== 1 || list[3] !== 1) fail(call, `has ${name} [${list.join(", ")}]; only height and width may differ from 1`);
+  if (list.length !== 4 || list[0] !== 1 || list[3] !== 1)
+    fail(call, `has ${name} [${list.join(", ")}]; only height and width may differ from 1`);
   return [list[1]!, list[2]!];
 }
 
 /** "same", "valid", or [top, left, bottom, right]. */
 export function paddingRule(call: Call): "same" | "valid" | [number, number, number, number] {
-  if (text(call, "data_format", "NHWC") !== "NHWC") fail(call, `has data format ${text(call, "data_format", "")}; expected NHWC`);
+  if (text(call, "data_format", "NHWC") !== "NHWC")
+    fail(call, `has data format ${text(call, "data_format", "")}; expected NHWC`);
   const rule = text(call, "padding", "VALID");
   if (rule !== "EXPLICIT") return rule === "SAME" ? "same" : "valid";
-  const [, , top, bottom, left, right] = ints(call, "explicit_paddings") as [number, number, number, number, number, number];
+  const [, , top, bottom, left, right] = ints(call, "explicit_paddings") as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   return [top, left, bottom, right];
 }

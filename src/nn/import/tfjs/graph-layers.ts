@@ -11,7 +11,19 @@ import { normalizeAxes } from "../../../tensor/shape.ts";
 import { foldBatchNorm } from "../fold-batch-norm.ts";
 import { convolve } from "./convolve.ts";
 import { asFile, fileShape, laid, picture, storedAxis, type Laid } from "./layout.ts";
-import { constant, fail, fileInput, flag, float, laidInput, numbers, paddingRule, pictureInput, texts, window } from "./graph-call.ts";
+import {
+  constant,
+  fail,
+  fileInput,
+  flag,
+  float,
+  laidInput,
+  numbers,
+  paddingRule,
+  pictureInput,
+  texts,
+  window,
+} from "./graph-call.ts";
 import type { Call, Operator } from "./graph-call.ts";
 
 /** What may follow a convolution or a product in the same node. */
@@ -26,24 +38,30 @@ const fused: Readonly<Record<string, (x: Value, call: Call) => Value>> = {
 
 function activated(call: Call, x: Value): Value {
   const names = texts(call, "fused_ops").filter((name) => name !== "BiasAdd");
-  return names.reduce((y, name) => (fused[name] ?? fail(call, `fuses ${name}; supported are ${Object.keys(fused).join(", ")}`))(y, call), x);
+  return names.reduce(
+    (y, name) => (fused[name] ?? fail(call, `fuses ${name}; supported are ${Object.keys(fused).join(", ")}`))(y, call),
+    x,
+  );
 }
 
-const convolution = (depthwise: boolean): Operator => (call) => {
-  const kernel = constant(call, 1);
-  const bias = texts(call, "fused_ops").includes("BiasAdd") ? constant(call, 2) : undefined;
-  const spec = {
-    name: weightName(call, 1),
-    stride: window(call, "strides"),
-    dilation: window(call, "dilations"),
-    padding: paddingRule(call),
-    depthwise,
+const convolution =
+  (depthwise: boolean): Operator =>
+  (call) => {
+    const kernel = constant(call, 1);
+    const bias = texts(call, "fused_ops").includes("BiasAdd") ? constant(call, 2) : undefined;
+    const spec = {
+      name: weightName(call, 1),
+      stride: window(call, "strides"),
+      dilation: window(call, "dilations"),
+      padding: paddingRule(call),
+      depthwise,
+    };
+    return picture(activated(call, convolve(call.store, pictureInput(call, 0), kernel, bias, spec)));
   };
-  return picture(activated(call, convolve(call.store, pictureInput(call, 0), kernel, bias, spec)));
-};
 
 /** Two nodes may use one tensor in two ways: the name of the turned copy says which. */
-const weightName = (call: Call, i: number): string => `${call.node.input![i]!}/${call.node.op.includes("Depthwise") ? "depthwise" : "kernel"}`;
+const weightName = (call: Call, i: number): string =>
+  `${call.node.input![i]!}/${call.node.op.includes("Depthwise") ? "depthwise" : "kernel"}`;
 
 const product: Operator = (call) => {
   const options = {
@@ -56,7 +74,13 @@ const product: Operator = (call) => {
 };
 
 const maxPool: Operator = (call) =>
-  picture(maxPool2d(pictureInput(call, 0), { kernel: window(call, "ksize"), stride: window(call, "strides"), padding: paddingRule(call) }));
+  picture(
+    maxPool2d(pictureInput(call, 0), {
+      kernel: window(call, "ksize"),
+      stride: window(call, "strides"),
+      padding: paddingRule(call),
+    }),
+  );
 
 const averagePool: Operator = (call) => {
   const options = { kernel: window(call, "ksize"), stride: window(call, "strides"), padding: paddingRule(call) };
@@ -64,28 +88,52 @@ const averagePool: Operator = (call) => {
 };
 
 const batchNormalization: Operator = (call) => {
-  const [scale, offset, mean, variance] = [1, 2, 3, 4].map((i) => numbers(call, i)) as [number[], number[], number[], number[]];
+  const [scale, offset, mean, variance] = [1, 2, 3, 4].map((i) => numbers(call, i)) as [
+    number[],
+    number[],
+    number[],
+    number[],
+  ];
   const statistics = { scale, offset, mean, variance, epsilon: float(call, "epsilon", 1e-3) };
   return picture(foldBatchNorm(call.store, call.node.name, pictureInput(call, 0), statistics));
 };
 
 /** Reducing height and width leaves [n, c] in the file's order; what would leave another order is turned first. */
-export const reduction = (reduce: typeof re.sum): Operator => (call) => {
-  const x = laidInput(call, 0);
-  const axes = normalizeAxes(call.node.op, numbers(call, 1), x.value.shape.length);
-  if (flag(call, "keep_dims")) return { ...x, value: reduce(x.value, axes.map((axis) => storedAxis(x, axis)), { keepDims: true }) };
-  const inOrder = x.picture && axes.includes(1) && axes.includes(2);
-  return laid(inOrder ? reduce(x.value, axes.map((axis) => storedAxis(x, axis))) : reduce(asFile(x), axes));
-};
+export const reduction =
+  (reduce: typeof re.sum): Operator =>
+  (call) => {
+    const x = laidInput(call, 0);
+    const axes = normalizeAxes(call.node.op, numbers(call, 1), x.value.shape.length);
+    if (flag(call, "keep_dims"))
+      return {
+        ...x,
+        value: reduce(
+          x.value,
+          axes.map((axis) => storedAxis(x, axis)),
+          { keepDims: true },
+        ),
+      };
+    const inOrder = x.picture && axes.includes(1) && axes.includes(2);
+    return laid(
+      inOrder
+        ? reduce(
+            x.value,
+            axes.map((axis) => storedAxis(x, axis)),
+          )
+        : reduce(asFile(x), axes),
+    );
+  };
 
-const alongLast = (apply: typeof softmax): Operator => (call) => {
-  const x = laidInput(call, 0);
-  return { ...x, value: apply(x.value, storedAxis(x, -1)) };
-};
+const alongLast =
+  (apply: typeof softmax): Operator =>
+  (call) => {
+    const x = laidInput(call, 0);
+    return { ...x, value: apply(x.value, storedAxis(x, -1)) };
+  };
 
 const argmax: Operator = (call) => {
   const x = fileInput(call, 0);
-  return laid(re.argmax(x, numbers(call, 1)[0]!));
+  return laid(re.argmax(x, numbers(call, 1)[0]));
 };
 
 const transposed: Operator = (call) => {

@@ -37,11 +37,13 @@ const reshape: Operator = (call) => {
   return isConstant(x) ? constantOf(x.data, shape, x.dtype) : laid(mv.reshape(asFile(x), shape));
 };
 
-const reshapedTo = (shapeOf: (call: Call, shape: Shape) => Shape): Operator => (call) => {
-  const x = item(call, 0);
-  const shape = shapeOf(call, fileShape(x));
-  return isConstant(x) ? constantOf(x.data, shape, x.dtype) : laid(mv.reshape(asFile(x), shape));
-};
+const reshapedTo =
+  (shapeOf: (call: Call, shape: Shape) => Shape): Operator =>
+  (call) => {
+    const x = item(call, 0);
+    const shape = shapeOf(call, fileShape(x));
+    return isConstant(x) ? constantOf(x.data, shape, x.dtype) : laid(mv.reshape(asFile(x), shape));
+  };
 
 const squeezed = (call: Call, shape: Shape): Shape => {
   const drop = ints(call, "squeeze_dims").map((axis) => normalizeAxis("Squeeze", axis, shape.length));
@@ -75,7 +77,8 @@ const stridedSlice: Operator = (call) => {
   const x = item(call, 0);
   const shape = fileShape(x);
   const [begin, end, steps] = [numbers(call, 1), numbers(call, 2), numbers(call, 3)];
-  if (int(call, "ellipsis_mask", 0) || int(call, "new_axis_mask", 0)) fail(call, "uses an ellipsis or a new axis, which is not supported");
+  if (int(call, "ellipsis_mask", 0) || int(call, "new_axis_mask", 0))
+    fail(call, "uses an ellipsis or a new axis, which is not supported");
   if (steps.some((step) => step < 1)) fail(call, "has a step below 1, which is not supported");
   const masked = (name: string, axis: number): boolean => ((int(call, name, 0) >> axis) & 1) === 1;
   const at = (n: number, length: number): number => Math.min(Math.max(n < 0 ? n + length : n, 0), length);
@@ -88,7 +91,9 @@ const stridedSlice: Operator = (call) => {
   const strides = shape.map((_, axis) => steps[axis] ?? 1);
   const kept = (s: Shape): number[] => s.filter((_, axis) => !dropped[axis]);
   if (isConstant(x) && shape.length === 1) {
-    const picked = Array.from(x.data).filter((_, i) => i >= starts[0]! && i < stops[0]! && (i - starts[0]!) % strides[0]! === 0);
+    const picked = Array.from(x.data).filter(
+      (_, i) => i >= starts[0]! && i < stops[0]! && (i - starts[0]!) % strides[0]! === 0,
+    );
     return constantOf(picked, kept([picked.length]), x.dtype);
   }
   const cut = mv.slice(fileInput(call, 0), starts, stops, strides);
@@ -98,10 +103,17 @@ const stridedSlice: Operator = (call) => {
 const pack: Operator = (call) => {
   const axis = int(call, "axis", 0);
   if (call.inputs.every(isConstant)) {
-    const parts = call.inputs.map((x) => constantOf((x as Constant).data, [1, ...fileShape(x)], (x as Constant).dtype));
-    return axis === 0 ? concatConstants(parts, 0) : fail(call, "packs constants along an axis other than 0, which is not supported");
+    const parts = call.inputs.map((x) => constantOf(x.data, [1, ...fileShape(x)], x.dtype));
+    return axis === 0
+      ? concatConstants(parts, 0)
+      : fail(call, "packs constants along an axis other than 0, which is not supported");
   }
-  return laid(mv.stack(call.inputs.map((_, i) => fileInput(call, i)), axis));
+  return laid(
+    mv.stack(
+      call.inputs.map((_, i) => fileInput(call, i)),
+      axis,
+    ),
+  );
 };
 
 const cast: Operator = (call) => {

@@ -1,11 +1,12 @@
 // TensorFlow.js graph models: model.json with the GraphDef, and binary shards.
 import { input } from "../../../graph/leaves.ts";
-import { Node, type Value } from "../../../graph/node.ts";
+import type { Value } from "../../../graph/node.ts";
 import { AumannError, FormatError } from "../../../tensor/errors.ts";
 import type { Device } from "../../../tensor/device.ts";
 import type { DType } from "../../../tensor/dtype.ts";
 import type { Shape } from "../../../tensor/shape.ts";
 import { checkInputs, type Model, type ModelInput, type ModelOptions, type Tap } from "../../model.ts";
+import { withFixedBatch } from "../fixed-batch.ts";
 import { parameterStore, type ParameterStore } from "../store.ts";
 import type { Call, GraphNode, GraphShape } from "./graph-call.ts";
 import { operators } from "./graph-ops.ts";
@@ -41,12 +42,15 @@ export async function loadTfjsGraph(
   const file = parseModelJson(json) as GraphModelJson;
   const nodes = file.modelTopology?.node;
   if (!nodes || !file.weightsManifest) {
-    throw new FormatError("tfjs: model.json holds no graph (modelTopology.node) with weights (weightsManifest); is it a layers model?");
+    throw new FormatError(
+      "tfjs: model.json holds no graph (modelTopology.node) with weights (weightsManifest); is it a layers model?",
+    );
   }
   const constants = await readWeights(file.weightsManifest, weights);
   const store = parameterStore(device);
   for (const [name, constant] of constants) store.name(constant, name);
   const inputs = nodes.filter(({ op }) => op === "Placeholder").map((node) => inputOf(node, options));
+  const fixed = new Map(nodes.filter(({ op }) => op === "Placeholder").flatMap((node) => fixedExtent(node)));
   const names = options.outputs ?? unused(nodes);
   const sorted = sortNodes(nodes, names);
   const model: Model = {
@@ -57,7 +61,10 @@ export async function loadTfjsGraph(
     ...(options.preprocessing && { preprocessing: options.preprocessing }),
     apply(given, tap) {
       checkInputs(inputs, given);
-      return outputsOf(names, interpret(sorted, constants, given, store, tap));
+      const values = withFixedBatch(fixed, given, tap !== undefined, (one) =>
+        outputsOf(names, interpret(sorted, constants, one, store, tap)),
+      );
+      return values.length === 1 ? values[0]! : Object.fromEntries(names.map((name, i) => [name, values[i]!]));
     },
     dispose: () => store.dispose(),
   };
@@ -67,7 +74,9 @@ export async function loadTfjsGraph(
 /** Traces a model once: finds what is not supported, and uploads the weights that are used. */
 export function checked(model: Model): Model {
   try {
-    model.apply(Object.fromEntries(model.inputs.map(({ name, shape, dtype }) => [name, input([1, ...shape], dtype, name)])));
+    model.apply(
+      Object.fromEntries(model.inputs.map(({ name, shape, dtype }) => [name, input([1, ...shape], dtype, name)])),
+    );
     return model;
   } catch (error) {
     model.dispose();
@@ -108,7 +117,9 @@ function reference(text: string): { name: string; output: number } | undefined {
 
 function unused(nodes: readonly GraphNode[]): string[] {
   const used = new Set(nodes.flatMap((node) => (node.input ?? []).map((text) => reference(text)?.name)));
-  return nodes.filter(({ name, op }) => !used.has(name) && op !== "Const" && op !== "Placeholder" && op !== "NoOp").map(({ name }) => name);
+  return nodes
+    .filter(({ name, op }) => !used.has(name) && op !== "Const" && op !== "Placeholder" && op !== "NoOp")
+    .map(({ name }) => name);
 }
 
 /** The nodes that `outputs` need, each after those that it uses; files may list them in any order. */
@@ -121,7 +132,9 @@ function sortNodes(nodes: readonly GraphNode[], outputs: readonly string[]): Gra
     const name = stack.at(-1)!;
     const node = byName.get(name);
     if (!node) throw new FormatError(`tfjs: there is no node "${name}", which an output or another node needs`);
-    const needed = (node.input ?? []).flatMap((text) => reference(text)?.name ?? []).filter((n) => state.get(n) !== "done");
+    const needed = (node.input ?? [])
+      .flatMap((text) => reference(text)?.name ?? [])
+      .filter((n) => state.get(n) !== "done");
     if (state.get(name) === "done" || needed.length === 0) {
       stack.pop();
       if (state.get(name) !== "done") sorted.push(node);
@@ -148,7 +161,10 @@ function interpret(
     const value = given[node.name];
     const known = node.op === "Placeholder" && value ? inputItem(value, value.shape) : constants.get(node.name);
     const outputs = known ? [known] : execute({ node, inputs: inputsOf(node, scope), store });
-    scope.set(node.name, outputs.map((x) => (known || isConstant(x) || !tap ? x : { ...x, value: tap(node.name, x.value) })));
+    scope.set(
+      node.name,
+      outputs.map((x) => (known || isConstant(x) || !tap ? x : { ...x, value: tap(node.name, x.value) })),
+    );
   }
   return scope;
 }
@@ -167,7 +183,9 @@ function execute(call: Call): readonly Item[] {
   const { op, name } = call.node;
   const operator = operators.get(op);
   if (!operator) {
-    throw new FormatError(`tfjs: operator ${op} (node "${name}") is not supported; supported are ${[...operators.keys()].sort().join(", ")}`);
+    throw new FormatError(
+      `tfjs: operator ${op} (node "${name}") is not supported; supported are ${[...operators.keys()].sort().join(", ")}`,
+    );
   }
   try {
     const made = operator(call);
@@ -178,13 +196,16 @@ function execute(call: Call): readonly Item[] {
   }
 }
 
-function outputsOf(names: readonly string[], scope: ReadonlyMap<string, readonly Item[]>): Value | Record<string, Value> {
-  const named = names.map((name) => {
+function outputsOf(names: readonly string[], scope: ReadonlyMap<string, readonly Item[]>): Value[] {
+  return names.map((name) => {
     const found = scope.get(name)?.[0];
-    if (!found || isConstant(found) || !(found.value instanceof Node)) {
-      throw new FormatError(`tfjs: output "${name}" does not depend on the model's inputs`);
-    }
-    return [name, found.value] as const;
+    if (found && !isConstant(found)) return found.value;
+    throw new FormatError(`tfjs: output "${name}" does not depend on the model's inputs`);
   });
-  return named.length === 1 ? named[0]![1] : Object.fromEntries(named);
+}
+
+/** The batch size, where the file gives a number for it. */
+function fixedExtent(node: GraphNode): [string, number][] {
+  const extent = sizes(node.attr?.["shape"]?.shape)?.[0];
+  return extent !== undefined && extent > 0 ? [[node.name, extent]] : [];
 }

@@ -33,8 +33,10 @@ function fail(call: LayerCall, problem: string): never {
 }
 
 const only = (call: LayerCall): Laid => call.inputs[0] ?? fail(call, "has no input");
-const needed = (call: LayerCall, kind: string): Constant => call.weight(kind) ?? fail(call, `lacks its weight "${kind}"`);
-const number = (call: LayerCall, name: string, otherwise: number): number => (call.config[name] as number | undefined) ?? otherwise;
+const needed = (call: LayerCall, kind: string): Constant =>
+  call.weight(kind) ?? fail(call, `lacks its weight "${kind}"`);
+const number = (call: LayerCall, name: string, otherwise: number): number =>
+  (call.config[name] as number | undefined) ?? otherwise;
 
 function pair(call: LayerCall, name: string, otherwise: [number, number]): [number, number] {
   const given = call.config[name] as number | [number, number] | null | undefined;
@@ -69,7 +71,9 @@ function activated(call: LayerCall, x: Laid): Laid {
   return { ...x, value: activation(x) };
 }
 
-const unary = (emit: (x: Value, call: LayerCall) => Value): Layer => (call) => ({ ...only(call), value: emit(only(call).value, call) });
+const unary =
+  (emit: (x: Value, call: LayerCall) => Value): Layer =>
+  (call) => ({ ...only(call), value: emit(only(call).value, call) });
 
 function convolution(call: LayerCall, kernel: string, depthwise: boolean, bias = call.weight("bias")): Laid {
   const spec = {
@@ -112,17 +116,21 @@ const dense: Layer = (call) => {
   return activated(call, laid(bias ? el.add(y, call.store.tensor(bias)) : y));
 };
 
-const pooling = (average: boolean): Layer => (call) => {
-  const kernel = pair(call, "pool_size", [2, 2]);
-  const options = { kernel, stride: pair(call, "strides", kernel), padding: padding(call) };
-  const x = asPicture(only(call));
-  return picture(average ? avgPool2d(x, { ...options, countIncludePad: false }) : maxPool2d(x, options));
-};
+const pooling =
+  (average: boolean): Layer =>
+  (call) => {
+    const kernel = pair(call, "pool_size", [2, 2]);
+    const options = { kernel, stride: pair(call, "strides", kernel), padding: padding(call) };
+    const x = asPicture(only(call));
+    return picture(average ? avgPool2d(x, { ...options, countIncludePad: false }) : maxPool2d(x, options));
+  };
 
-const globalPooling = (reduce: typeof mean): Layer => (call) => {
-  const y = reduce(asPicture(only(call)), [2, 3], { keepDims: true });
-  return call.config["keepdims"] ? picture(y) : laid(mv.reshape(y, y.shape.slice(0, 2)));
-};
+const globalPooling =
+  (reduce: typeof mean): Layer =>
+  (call) => {
+    const y = reduce(asPicture(only(call)), [2, 3], { keepDims: true });
+    return call.config["keepdims"] ? picture(y) : laid(mv.reshape(y, y.shape.slice(0, 2)));
+  };
 
 const zeroPadding: Layer = (call) => {
   const given = call.config["padding"] as number | [number, number] | [[number, number], [number, number]];
@@ -141,10 +149,12 @@ const upSampling: Layer = (call) => {
   return picture(mv.reshape(blocks, [n, c, h * sy, w * sx]));
 };
 
-const merging = (merge: (a: Value, b: Value) => Value, finish = (y: Value, _count: number): Value => y): Layer => (call) => {
-  const { operands, picture: isPicture } = aligned(call.store, call.name, call.inputs);
-  return { value: finish((operands as Value[]).reduce(merge), operands.length), picture: isPicture };
-};
+const merging =
+  (merge: (a: Value, b: Value) => Value, finish: (y: Value, count: number) => Value = (y) => y): Layer =>
+  (call) => {
+    const { operands, picture: isPicture } = aligned(call.store, call.name, call.inputs);
+    return { value: finish((operands as Value[]).reduce(merge), operands.length), picture: isPicture };
+  };
 
 const concatenate: Layer = (call) => {
   const { operands, picture: isPicture } = aligned(call.store, call.name, call.inputs);
@@ -184,7 +194,10 @@ export const layers: ReadonlyMap<string, Layer> = new Map(
     ReLU: relu,
     LeakyReLU: unary((x, call) => el.leakyRelu(x, { slope: number(call, "alpha", 0.3) })),
     ELU: unary((x, call) => act.elu(x, { alpha: number(call, "alpha", 1) })),
-    Softmax: (call) => ({ ...only(call), value: softmax(only(call).value, storedAxis(only(call), number(call, "axis", -1))) }),
+    Softmax: (call) => ({
+      ...only(call),
+      value: softmax(only(call).value, storedAxis(only(call), number(call, "axis", -1))),
+    }),
     MaxPooling2D: pooling(false),
     AveragePooling2D: pooling(true),
     GlobalAveragePooling2D: globalPooling(mean),

@@ -54,7 +54,9 @@ export async function loadTfjsLayers(
   const file = parseModelJson(json) as LayersModelJson;
   const topology = file.modelTopology?.model_config ?? file.modelTopology;
   if (!topology?.class_name || !file.weightsManifest) {
-    throw new FormatError("tfjs: model.json holds no Keras model (modelTopology.model_config) with weights; is it a graph model?");
+    throw new FormatError(
+      "tfjs: model.json holds no Keras model (modelTopology.model_config) with weights; is it a graph model?",
+    );
   }
   const { specs, outputs } = layersOf(topology);
   const names = options.outputs ?? outputs;
@@ -83,13 +85,26 @@ export async function loadTfjsLayers(
 function layersOf(topology: ModelConfig): { specs: LayerSpec[]; outputs: string[] } {
   const raw = (Array.isArray(topology.config) ? topology.config : (topology.config as Config)["layers"]) as RawLayer[];
   if (topology.class_name === "Sequential") {
-    const chain = raw.map(({ class_name, config }) => ({ name: config["name"] as string, className: class_name, config }));
-    const first = chain[0]?.className === "InputLayer" ? [] : [{ name: "input", className: "InputLayer", config: chain[0]!.config }];
+    const chain = raw.map(({ class_name, config }) => ({
+      name: config["name"] as string,
+      className: class_name,
+      config,
+    }));
+    const first =
+      chain[0]?.className === "InputLayer"
+        ? []
+        : [{ name: "input", className: "InputLayer", config: chain[0]!.config }];
     const all = [...first, ...chain];
-    return { specs: all.map((layer, i) => ({ ...layer, inputs: i === 0 ? [] : [all[i - 1]!.name] })), outputs: [all.at(-1)!.name] };
+    return {
+      specs: all.map((layer, i) => ({ ...layer, inputs: i === 0 ? [] : [all[i - 1]!.name] })),
+      outputs: [all.at(-1)!.name],
+    };
   }
   const specs = raw.map(({ name, class_name, config, inbound_nodes: nodes = [] }) => {
-    if (nodes.length > 1) throw new FormatError(`tfjs: layer "${name}" is applied ${nodes.length} times; layers that share weights are not supported`);
+    if (nodes.length > 1)
+      throw new FormatError(
+        `tfjs: layer "${name}" is applied ${nodes.length} times; layers that share weights are not supported`,
+      );
     return { name: name!, className: class_name, config, inputs: (nodes[0] ?? []).map(([source]) => source) };
   });
   return { specs, outputs: ((topology.config as Config)["output_layers"] as [string][]).map(([name]) => name) };
@@ -128,10 +143,19 @@ function interpret(
     }
     const layer = layers.get(className);
     if (!layer) {
-      throw new FormatError(`tfjs: ${className} (layer "${name}") is not supported; supported are ${[...layers.keys()].sort().join(", ")}`);
+      throw new FormatError(
+        `tfjs: ${className} (layer "${name}") is not supported; supported are ${[...layers.keys()].sort().join(", ")}`,
+      );
     }
     const sources = inputs.map((source) => resultOf(results, source, `layer "${name}"`));
-    const call = { name, className, config, inputs: sources, store, weight: (kind: string) => weightOf(constants, name, kind) };
+    const call = {
+      name,
+      className,
+      config,
+      inputs: sources,
+      store,
+      weight: (kind: string) => weightOf(constants, name, kind),
+    };
     const made = explained(className, name, () => layer(call));
     results.set(name, tap ? { ...made, value: tap(name, made.value) } : made);
   }

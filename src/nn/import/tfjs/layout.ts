@@ -54,14 +54,23 @@ export function asFile(x: Laid): Value {
 
 /** With one channel, or one pixel, changing the order of the axes moves nothing. */
 function permuted(value: Value, perm: readonly number[], still: boolean): Value {
-  return still ? reshape(value, perm.map((axis) => value.shape[axis]!)) : transpose(value, perm);
+  return still
+    ? reshape(
+        value,
+        perm.map((axis) => value.shape[axis]!),
+      )
+    : transpose(value, perm);
 }
 
 /**
  * Operands of an elementwise operation that broadcast as the file's do.
  * @param name of the operation in the file: under it, constants are kept in the order of pictures
  */
-export function aligned(store: ParameterStore, name: string, items: readonly Item[]): { operands: Operand[]; picture: boolean } {
+export function aligned(
+  store: ParameterStore,
+  name: string,
+  items: readonly Item[],
+): { operands: Operand[]; picture: boolean } {
   if (!items.some((x) => !isConstant(x) && x.picture)) {
     return { operands: items.map((x) => (isConstant(x) ? store.operand(x) : x.value)), picture: false };
   }

@@ -20,14 +20,15 @@ export interface WeightGroup {
   readonly weights: readonly WeightSpec[];
 }
 
-const stored: Readonly<Record<string, { bytes: number; read: (bytes: Uint8Array<ArrayBuffer>) => ArrayLike<number> }>> = {
-  float32: { bytes: 4, read: (b) => new Float32Array(b.slice().buffer) },
-  int32: { bytes: 4, read: (b) => new Int32Array(b.slice().buffer) },
-  uint16: { bytes: 2, read: (b) => new Uint16Array(b.slice().buffer) },
-  uint8: { bytes: 1, read: (b) => b },
-  bool: { bytes: 1, read: (b) => b },
-  float16: { bytes: 2, read: (b) => Float32Array.from(new Uint16Array(b.slice().buffer), f16ToNumber) },
-};
+const stored: Readonly<Record<string, { bytes: number; read: (bytes: Uint8Array<ArrayBuffer>) => ArrayLike<number> }>> =
+  {
+    float32: { bytes: 4, read: (b) => new Float32Array(b.slice().buffer) },
+    int32: { bytes: 4, read: (b) => new Int32Array(b.slice().buffer) },
+    uint16: { bytes: 2, read: (b) => new Uint16Array(b.slice().buffer) },
+    uint8: { bytes: 1, read: (b) => b },
+    bool: { bytes: 1, read: (b) => b },
+    float16: { bytes: 2, read: (b) => Float32Array.from(new Uint16Array(b.slice().buffer), f16ToNumber) },
+  };
 
 const dtypes: Readonly<Record<string, DType>> = { float32: "f32", int32: "i32", bool: "bool" };
 
@@ -37,7 +38,9 @@ export async function readWeights(groups: readonly WeightGroup[], source: TfjsWe
   const whole = typeof source === "function" ? undefined : plainBytes(source);
   let used = 0;
   for (const group of groups) {
-    const bytes = whole ? whole.subarray(used) : await joined(group, source as Exclude<TfjsWeights, ArrayBuffer | Uint8Array>);
+    const bytes = whole
+      ? whole.subarray(used)
+      : await joined(group, source as Exclude<TfjsWeights, ArrayBuffer | Uint8Array>);
     let at = 0;
     for (const spec of group.weights) {
       const { constant, size } = readWeight(spec, bytes, at);
@@ -49,16 +52,23 @@ export async function readWeights(groups: readonly WeightGroup[], source: TfjsWe
     }
     used += at;
   }
-  if (whole && used !== whole.length) throw new FormatError(`tfjs: the weights have ${whole.length} bytes; the manifest describes ${used}`);
+  if (whole && used !== whole.length)
+    throw new FormatError(`tfjs: the weights have ${whole.length} bytes; the manifest describes ${used}`);
   return found;
 }
 
-function readWeight(spec: WeightSpec, bytes: Uint8Array<ArrayBuffer>, at: number): { constant: Constant; size: number } {
+function readWeight(
+  spec: WeightSpec,
+  bytes: Uint8Array<ArrayBuffer>,
+  at: number,
+): { constant: Constant; size: number } {
   const { name, shape, dtype, quantization: q } = spec;
   const codec = stored[q?.dtype ?? dtype];
   const to = dtypes[dtype];
   if (!codec || !to) {
-    throw new FormatError(`tfjs: weight "${name}" has type ${q?.dtype ?? dtype}; supported are ${Object.keys(stored).join(", ")}`);
+    throw new FormatError(
+      `tfjs: weight "${name}" has type ${q?.dtype ?? dtype}; supported are ${Object.keys(stored).join(", ")}`,
+    );
   }
   const size = numel(shape) * codec.bytes;
   if (at + size > bytes.length) {
@@ -69,11 +79,15 @@ function readWeight(spec: WeightSpec, bytes: Uint8Array<ArrayBuffer>, at: number
   const elements = codec.read(bytes.subarray(at, at + size));
   const { scale = 1, min = 0 } = q ?? {};
   const affine = q && q.dtype !== "float16";
-  const data = to === "f32" ? Float32Array.from(elements, (v) => (affine ? v * scale + min : v)) : Float64Array.from(elements);
+  const data =
+    to === "f32" ? Float32Array.from(elements, (v) => (affine ? v * scale + min : v)) : Float64Array.from(elements);
   return { constant: { shape, dtype: to, data }, size };
 }
 
-async function joined(group: WeightGroup, read: (path: string) => Promise<ArrayBuffer | Uint8Array>): Promise<Uint8Array<ArrayBuffer>> {
+async function joined(
+  group: WeightGroup,
+  read: (path: string) => Promise<ArrayBuffer | Uint8Array>,
+): Promise<Uint8Array<ArrayBuffer>> {
   const shards = (await Promise.all(group.paths.map(read))).map(plainBytes);
   const bytes = new Uint8Array(shards.reduce((sum, shard) => sum + shard.length, 0));
   let at = 0;

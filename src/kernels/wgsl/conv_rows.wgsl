@@ -1,9 +1,12 @@
-// conv_shallow.wgsl where the outputs of a row, and its taps, are adjacent in the input (stride and dilation 1): each row
-// of the input is loaded once and slides past all TAPS taps. An invocation computes TM output channels x 8 columns.
+// conv_dense.wgsl with whole rows of taps as the innermost turns, for depthwise convolutions, for few input channels, and
+// wherever neighbouring taps share the columns they read. An invocation computes TM output channels x 8 columns.
 // Output channels of one invocation: 8, 4 or 1.
 const TM = 1u; // tune
-// Taps in a row; 7 at most.
+// Most taps in a row of any phase; 7 at most.
 const TAPS = 1u; // tune
+// 1 where the outputs of a row, and its taps, are adjacent in the input (stride and dilation 1): its columns are then
+// loaded once and slide past the taps.
+const SLIDING = 0u; // tune
 struct Dims {
   images: u32, groups: u32, m: u32, k: u32,
   in_h: u32, in_w: u32, out_h: u32, out_w: u32,
@@ -46,6 +49,11 @@ fn four(base: u32, at: vec4<u32>, mask: vec4<bool>) -> vec4<f32> {
   return select(vec4<f32>(), vec4(x[base + at.x], x[base + at.y], x[base + at.z], x[base + at.w]), mask);
 }
 
+fn columns(base: u32, at: vec4<u32>, width: u32) -> vec4<f32> {
+  let mask = at < vec4(width);
+  return four(base, select(vec4<u32>(), at, mask), mask);
+}
+
 // First and last + 1 of the taps whose input row lies inside [0, extent).
 fn valid(start: i32, step: u32, extent: u32, count: i32) -> vec2<i32> {
   let s = i32(step);
@@ -73,18 +81,20 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   let tx = taps(phase_x, dims.phases_x, dims.offset_x, dims.dilation_x, dims.tap_x, dims.step_x, dims.kernel_w);
   let y0 = i32(q_y * dims.move_y) + ty.base;
   let x0 = q_x * dims.move_x + u32(tx.base);
-  let rows = valid(y0, dims.step_y, dims.in_h, ty.count);
+  let rows = valid(y0, dims.step_y, dims.in_h, select(0, ty.count, tx.count > 0));
   let in_size = dims.in_h * dims.in_w;
   let width = dims.in_w;
   let w_step = u32(tx.step);
+  let step_x = dims.step_x;
   // Columns left of 0 wrap to huge numbers: one comparison finds both sides.
-  let c0 = vec4(0u, 1u, 2u, 3u) + x0;
+  let c0 = vec4(0u, 1u, 2u, 3u) * dims.move_x + x0;
+  let c4 = c0 + 4u * dims.move_x;
   let m0_3 = c0 < vec4(width);
-  let m4_7 = c0 + 4u < vec4(width);
+  let m4_7 = c4 < vec4(width);
   let m8_11 = c0 + 8u < vec4(width);
   let m12_15 = c0 + 12u < vec4(width);
   let i0_3 = select(vec4<u32>(), c0, m0_3);
-  let i4_7 = select(vec4<u32>(), c0 + 4u, m4_7);
+  let i4_7 = select(vec4<u32>(), c4, m4_7);
   let i8_11 = select(vec4<u32>(), c0 + 8u, m8_11);
   let i12_15 = select(vec4<u32>(), c0 + 12u, m12_15);
 
@@ -118,12 +128,14 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
       // No more columns than there are taps: every load counts.
       var r = vec4<f32>();
       var s = vec4<f32>();
-      if (TAPS > 1u) { r.x = select(0.0, x[row + i8_11.x], m8_11.x); }
-      if (TAPS > 2u) { r.y = select(0.0, x[row + i8_11.y], m8_11.y); }
-      if (TAPS > 3u) { r.z = select(0.0, x[row + i8_11.z], m8_11.z); }
-      if (TAPS > 4u) { r.w = select(0.0, x[row + i8_11.w], m8_11.w); }
-      if (TAPS > 5u) { s.x = select(0.0, x[row + i12_15.x], m12_15.x); }
-      if (TAPS > 6u) { s.y = select(0.0, x[row + i12_15.y], m12_15.y); }
+      if (SLIDING == 1u) {
+        if (TAPS > 1u) { r.x = select(0.0, x[row + i8_11.x], m8_11.x); }
+        if (TAPS > 2u) { r.y = select(0.0, x[row + i8_11.y], m8_11.y); }
+        if (TAPS > 3u) { r.z = select(0.0, x[row + i8_11.z], m8_11.z); }
+        if (TAPS > 4u) { r.w = select(0.0, x[row + i8_11.w], m8_11.w); }
+        if (TAPS > 5u) { s.x = select(0.0, x[row + i12_15.x], m12_15.x); }
+        if (TAPS > 6u) { s.y = select(0.0, x[row + i12_15.y], m12_15.y); }
+      }
       {
         let w0 = w[wi + o0]; a0 += w0 * p; b0 += w0 * q;
         if (TM > 1u) {
@@ -140,7 +152,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
       }
       if (TAPS > 1u) {
         wi += w_step;
-        p = vec4(p.yzw, q.x); q = vec4(q.yzw, r.x); r = vec4(r.yzw, s.x); s = vec4(s.yzw, 0.0);
+        if (SLIDING == 1u) {
+          p = vec4(p.yzw, q.x); q = vec4(q.yzw, r.x); r = vec4(r.yzw, s.x); s = vec4(s.yzw, 0.0);
+        } else {
+          let limit = select(0u, width, tx.count > 1);
+          p = columns(row, c0 + 1u * step_x, limit); q = columns(row, c4 + 1u * step_x, limit);
+        }
         let w0 = w[wi + o0]; a0 += w0 * p; b0 += w0 * q;
         if (TM > 1u) {
           let w1 = w[wi + o1]; a1 += w1 * p; b1 += w1 * q;
@@ -156,7 +173,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
       }
       if (TAPS > 2u) {
         wi += w_step;
-        p = vec4(p.yzw, q.x); q = vec4(q.yzw, r.x); r = vec4(r.yzw, s.x); s = vec4(s.yzw, 0.0);
+        if (SLIDING == 1u) {
+          p = vec4(p.yzw, q.x); q = vec4(q.yzw, r.x); r = vec4(r.yzw, s.x); s = vec4(s.yzw, 0.0);
+        } else {
+          let limit = select(0u, width, tx.count > 2);
+          p = columns(row, c0 + 2u * step_x, limit); q = columns(row, c4 + 2u * step_x, limit);
+        }
         let w0 = w[wi + o0]; a0 += w0 * p; b0 += w0 * q;
         if (TM > 1u) {
           let w1 = w[wi + o1]; a1 += w1 * p; b1 += w1 * q;
@@ -172,7 +194,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
       }
       if (TAPS > 3u) {
         wi += w_step;
-        p = vec4(p.yzw, q.x); q = vec4(q.yzw, r.x); r = vec4(r.yzw, s.x); s = vec4(s.yzw, 0.0);
+        if (SLIDING == 1u) {
+          p = vec4(p.yzw, q.x); q = vec4(q.yzw, r.x); r = vec4(r.yzw, s.x); s = vec4(s.yzw, 0.0);
+        } else {
+          let limit = select(0u, width, tx.count > 3);
+          p = columns(row, c0 + 3u * step_x, limit); q = columns(row, c4 + 3u * step_x, limit);
+        }
         let w0 = w[wi + o0]; a0 += w0 * p; b0 += w0 * q;
         if (TM > 1u) {
           let w1 = w[wi + o1]; a1 += w1 * p; b1 += w1 * q;
@@ -188,7 +215,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
       }
       if (TAPS > 4u) {
         wi += w_step;
-        p = vec4(p.yzw, q.x); q = vec4(q.yzw, r.x); r = vec4(r.yzw, s.x); s = vec4(s.yzw, 0.0);
+        if (SLIDING == 1u) {
+          p = vec4(p.yzw, q.x); q = vec4(q.yzw, r.x); r = vec4(r.yzw, s.x); s = vec4(s.yzw, 0.0);
+        } else {
+          let limit = select(0u, width, tx.count > 4);
+          p = columns(row, c0 + 4u * step_x, limit); q = columns(row, c4 + 4u * step_x, limit);
+        }
         let w0 = w[wi + o0]; a0 += w0 * p; b0 += w0 * q;
         if (TM > 1u) {
           let w1 = w[wi + o1]; a1 += w1 * p; b1 += w1 * q;
@@ -204,7 +236,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
       }
       if (TAPS > 5u) {
         wi += w_step;
-        p = vec4(p.yzw, q.x); q = vec4(q.yzw, r.x); r = vec4(r.yzw, s.x); s = vec4(s.yzw, 0.0);
+        if (SLIDING == 1u) {
+          p = vec4(p.yzw, q.x); q = vec4(q.yzw, r.x); r = vec4(r.yzw, s.x); s = vec4(s.yzw, 0.0);
+        } else {
+          let limit = select(0u, width, tx.count > 5);
+          p = columns(row, c0 + 5u * step_x, limit); q = columns(row, c4 + 5u * step_x, limit);
+        }
         let w0 = w[wi + o0]; a0 += w0 * p; b0 += w0 * q;
         if (TM > 1u) {
           let w1 = w[wi + o1]; a1 += w1 * p; b1 += w1 * q;
@@ -220,7 +257,12 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
       }
       if (TAPS > 6u) {
         wi += w_step;
-        p = vec4(p.yzw, q.x); q = vec4(q.yzw, r.x); r = vec4(r.yzw, s.x); s = vec4(s.yzw, 0.0);
+        if (SLIDING == 1u) {
+          p = vec4(p.yzw, q.x); q = vec4(q.yzw, r.x); r = vec4(r.yzw, s.x); s = vec4(s.yzw, 0.0);
+        } else {
+          let limit = select(0u, width, tx.count > 6);
+          p = columns(row, c0 + 6u * step_x, limit); q = columns(row, c4 + 6u * step_x, limit);
+        }
         let w0 = w[wi + o0]; a0 += w0 * p; b0 += w0 * q;
         if (TM > 1u) {
           let w1 = w[wi + o1]; a1 += w1 * p; b1 += w1 * q;

@@ -1,0 +1,42 @@
+// A device to compute on; on a Debian system without any Vulkan driver, the driver is installed first.
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { openDevice, type Device } from "../tensor/device.ts";
+import { AumannError, NoAdapterError } from "../tensor/errors.ts";
+
+const PACKAGES = ["chromium", "libvulkan1"];
+
+/**
+ * Opens a device.
+ * @param note says what is about to be installed, before it is
+ * @throws NoAdapterError, in one sentence, where nothing was found and nothing can be installed
+ */
+export async function openAnyDevice(note: (text: string) => void): Promise<Device> {
+  try {
+    return await openDevice();
+  } catch (error) {
+    if (!(error instanceof NoAdapterError) || !canInstall()) throw error;
+    note(
+      `no Vulkan driver was found: installing Debian's ${PACKAGES.join(" and ")} with apt-get, ` +
+        "whose software driver SwiftShader computes on the CPU (a few minutes, once)",
+    );
+    await aptGet(["update", "-q"]);
+    await aptGet(["install", "-y", "-q", "--no-install-recommends", ...PACKAGES]);
+    return await openDevice();
+  }
+}
+
+function canInstall(): boolean {
+  return process.platform === "linux" && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
+}
+
+async function aptGet(args: readonly string[]): Promise<void> {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const child = spawn("apt-get", args, { env, stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  child.stderr.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  const code = await new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve));
+  if (code === 0) return;
+  const reason = /^E: (.*)$/m.exec(said)?.[1] ?? `exit status ${code}`;
+  throw new AumannError(`apt-get ${args[0]} failed (${reason}); install ${PACKAGES.join(" and ")} by hand, or the Vulkan driver of your GPU`);
+}

@@ -1,0 +1,163 @@
+// Models that the command knows by name, and models from files of the user.
+import { readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { ArgumentError } from "../tensor/errors.ts";
+import type { Device } from "../tensor/device.ts";
+import type { Shape } from "../tensor/shape.ts";
+import { loadOnnx } from "../nn/import/onnx.ts";
+import { loadTfjsGraph, loadTfjsLayers } from "../nn/import/tfjs.ts";
+import type { Model } from "../nn/model.ts";
+import type { Arguments } from "./arguments.ts";
+import { assetPath } from "./assets.ts";
+import { readNpmFile } from "./fetch.ts";
+import type { PictureFormat } from "./picture.ts";
+import { factsBeside, parseFacts, pictureFormat, readClasses, type Facts } from "./preprocess.ts";
+
+export interface LoadedModel {
+  readonly model: Model;
+  readonly format: PictureFormat;
+  readonly name: string;
+  /** Where it came from, with its licence where that is known. */
+  readonly source: string;
+  /** The picture that is explained when none is given. */
+  readonly example?: string;
+  /** What was assumed because nothing said it. */
+  readonly assumed: readonly string[];
+}
+
+export interface LoadOptions {
+  readonly note: (text: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+type Reader = (path: string) => Promise<Uint8Array<ArrayBuffer>>;
+
+interface KnownModel {
+  readonly name: string;
+  readonly package: readonly [name: string, version: string];
+  readonly licence: string;
+  readonly megabytes: number;
+  readonly example: string;
+  readonly facts: Facts;
+  load(device: Device, read: Reader): Promise<Model>;
+}
+
+const detypify: KnownModel = {
+  name: "detypify",
+  package: ["detypify-service", "0.3.0"],
+  licence: "MIT",
+  megabytes: 5,
+  example: "alpha.png",
+  facts: {},
+  async load(device, read) {
+    const labels = JSON.parse(text(await read("train/infer.json"))) as { char: string; names: string[] }[];
+    return loadOnnx(device, await read("train/model.onnx"), { classes: labels.map(({ names, char }) => names[0] ?? char) });
+  },
+};
+
+const emotion: KnownModel = {
+  name: "emotion",
+  package: ["@vladmandic/human", "3.3.6"],
+  licence: "MIT",
+  megabytes: 1,
+  example: "astronaut-face.png",
+  facts: { scale: 1 / 127.5, offset: -1 },
+  async load(device, read) {
+    return loadTfjsGraph(device, text(await read("models/emotion.json")), (path) => read(`models/${path}`), {
+      classes: ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"],
+      // Before the softmax, whose output is 1 nearly everywhere on the path.
+      outputs: ["StatefulPartitionedCall/model_1/global_average_pooling2d_1/Mean"],
+    });
+  },
+};
+
+const KNOWN: readonly KnownModel[] = [detypify, emotion];
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+/**
+ * Loads the model that `--model` names.
+ * @throws ArgumentError when there is no such model, FormatError when its files cannot be read
+ */
+export async function loadModel(device: Device, args: Arguments, options: LoadOptions): Promise<LoadedModel> {
+  const asked = { ...parseFacts(args.preprocess), ...(args.classes !== undefined && { classes: readClasses(args.classes) }) };
+  const known = KNOWN.find(({ name }) => name === args.model);
+  return known ? fromNpm(device, known, asked, options) : fromFiles(device, args, asked);
+}
+
+async function fromNpm(device: Device, known: KnownModel, asked: Facts, { note, signal }: LoadOptions): Promise<LoadedModel> {
+  const [name, version] = known.package;
+  let said = false;
+  const read: Reader = (path) =>
+    readNpmFile(name, version, path, {
+      ...(signal && { signal }),
+      onProgress: ({ stage }) => {
+        if (stage === "download" && !said) note(`fetching ${known.name} (about ${known.megabytes} MB, ${known.licence}) from the npm package ${name}@${version}`);
+        said ||= stage === "download";
+      },
+    });
+  const model = await known.load(device, read);
+  return {
+    model: asked.classes ? { ...model, classes: asked.classes } : model,
+    format: pictureFormat(model.inputs[0]!.shape, { ...known.facts, ...asked }),
+    name: known.name,
+    source: `npm ${name}@${version}, ${known.licence}`,
+    example: assetPath(known.example),
+    assumed: [],
+  };
+}
+
+async function fromFiles(device: Device, args: Arguments, asked: Facts): Promise<LoadedModel> {
+  const { file, factsFile } = await modelFile(args.model);
+  const facts: Facts = { ...factsBeside(factsFile), ...asked };
+  const model = await readModel(device, file, facts, args.output);
+  try {
+    if (model.inputs.length !== 1) {
+      throw new ArgumentError(`the model has ${model.inputs.length} inputs (${model.inputs.map((i) => i.name).join(", ")}); this command takes models of one picture`);
+    }
+    const assumed = facts.scale === undefined && facts.offset === undefined ? ["pixels scaled to 0..1 (--preprocess scale=,offset= for others)"] : [];
+    return { model, format: pictureFormat(model.inputs[0]!.shape, facts), name: basename(args.model), source: file, assumed };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+/** The file to open for a path, and where facts about the model may stand. */
+async function modelFile(path: string): Promise<{ file: string; factsFile: string }> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) {
+    throw new ArgumentError(`there is no model "${path}": give ${KNOWN.map(({ name }) => name).join(" or ")}, a FILE.onnx, or the folder of a TensorFlow.js model`);
+  }
+  const file = found.isDirectory() ? join(path, "model.json") : path;
+  if (!(await stat(file).catch(() => undefined))) throw new ArgumentError(`the folder ${path} holds no model.json`);
+  if (file.endsWith(".onnx")) return { file, factsFile: file.replace(/\.onnx$/, ".aumann.json") };
+  if (file.endsWith(".json")) return { file, factsFile: join(dirname(file), "aumann.json") };
+  throw new ArgumentError(`${path} is no model: expected FILE.onnx, or the folder of a TensorFlow.js model`);
+}
+
+async function readModel(device: Device, file: string, facts: Facts, output: string | undefined): Promise<Model> {
+  const bytes = await readFile(file);
+  const options = {
+    ...(facts.classes && { classes: facts.classes }),
+    ...(output !== undefined && { outputs: [output] }),
+  };
+  const folder = dirname(file);
+  const read: Reader = async (path) => new Uint8Array(await readFile(join(folder, path)));
+  const isOnnx = file.endsWith(".onnx");
+  const isGraph = !isOnnx && text(bytes).includes('"node"') && !text(bytes).includes('"model_config"') && !text(bytes).includes('"class_name"');
+  const load = (inputShapes: Readonly<Record<string, Shape>>): Promise<Model> => {
+    if (isOnnx) return loadOnnx(device, bytes, { ...options, inputShapes });
+    return isGraph
+      ? loadTfjsGraph(device, text(bytes), read, { ...options, inputShapes })
+      : loadTfjsLayers(device, text(bytes), read, { ...options, inputShapes });
+  };
+  // The names of inputs are only known once the file is read, so an open size is given under any name that is asked for.
+  return load(facts.size ? sameForAll(pictureShape(facts.size, facts, isOnnx)) : {});
+}
+
+function pictureShape([height, width]: readonly [number, number], { channels, layout }: Facts, isOnnx: boolean): Shape {
+  const count = channels === "grey" ? 1 : 3;
+  return (layout ?? (isOnnx ? "NCHW" : "NHWC")) === "NCHW" ? [count, height, width] : [height, width, count];
+}
+
+const sameForAll = (shape: Shape): Readonly<Record<string, Shape>> => new Proxy<Record<string, Shape>>({}, { get: () => shape });
