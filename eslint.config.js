@@ -14,6 +14,8 @@ export default tseslint.config(
       "@typescript-eslint/consistent-type-exports": "error",
       "@typescript-eslint/no-extraneous-class": "error",
       "@typescript-eslint/no-non-null-assertion": "off",
+      // Methods of the records are plain functions; the signatures are methods only for the variance of their attributes.
+      "@typescript-eslint/unbound-method": "off",
       // A promise-returning callback is how tests, handlers and schedulers are written.
       "@typescript-eslint/no-misused-promises": ["error", { checksVoidReturn: false }],
       // `async` without `await` is how a function turns what it throws into a rejection.

@@ -2,7 +2,16 @@
 export * from "./tensor/index.ts";
 export { Node, apply, type Value } from "./graph/node.ts";
 export { fill, iota, input, type Operand } from "./graph/leaves.ts";
-export { f32, primitive, type Attrs, type Capabilities, type KernelCall, type Primitive, type PrimitiveSpec, type Tangent } from "./graph/primitive.ts";
+export {
+  f32,
+  primitive,
+  type Attrs,
+  type Capabilities,
+  type KernelCall,
+  type Primitive,
+  type PrimitiveSpec,
+  type Tangent,
+} from "./graph/primitive.ts";
 export { Index, type IndexContext, type Piece } from "./graph/index-map.ts";
 export { trace, type Graph, type InputSpec } from "./graph/trace.ts";
 export * from "./kernels/index.ts";

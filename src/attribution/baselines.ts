@@ -18,10 +18,16 @@ export interface WeightedBaseline {
 }
 
 const like = (input: HostArray, value: (i: number) => number): HostArray =>
-  hostArray(Float32Array.from(input.data, (_, i) => value(i)), input.shape);
+  hostArray(
+    Float32Array.from(input.data, (_, i) => value(i)),
+    input.shape,
+  );
 
 /** The same value everywhere. */
-export const constantBaseline = (value: number): BaselineRecipe => (input) => like(input, () => value);
+export const constantBaseline =
+  (value: number): BaselineRecipe =>
+  (input) =>
+    like(input, () => value);
 
 /**
  * Gaussian blur of pictures [..., H, W]: keeps colours and large shapes, removes detail.
@@ -34,7 +40,8 @@ export function blur(sigma: number): BaselineRecipe {
   const total = taps.reduce((a, b) => a + b, 0);
   const kernel = taps.map((t) => t / total);
   return (input) => {
-    if (input.shape.length < 2) throw new ShapeError(`blur: expected a picture [..., H, W], got ${formatShape(input.shape)}`);
+    if (input.shape.length < 2)
+      throw new ShapeError(`blur: expected a picture [..., H, W], got ${formatShape(input.shape)}`);
     const [height, width] = input.shape.slice(-2) as [number, number];
     const rows = convolve(input.data, kernel, width, 1, width);
     return hostArray(convolve(rows, kernel, height, width, height * width), input.shape);
@@ -42,7 +49,13 @@ export function blur(sigma: number): BaselineRecipe {
 }
 
 /** Correlates along an axis of `extent` elements that are `stride` apart, repeating within blocks of `block`. */
-function convolve(data: ArrayLike<number>, kernel: readonly number[], extent: number, stride: number, block: number): Float32Array {
+function convolve(
+  data: ArrayLike<number>,
+  kernel: readonly number[],
+  extent: number,
+  stride: number,
+  block: number,
+): Float32Array {
   const radius = (kernel.length - 1) / 2;
   const result = new Float32Array(data.length);
   for (let i = 0; i < data.length; i++) {
@@ -59,14 +72,16 @@ function convolve(data: ArrayLike<number>, kernel: readonly number[], extent: nu
 }
 
 /** Uniform noise in [low, high), reproducible by its seed. */
-export const uniformNoise = ({ low = 0, high = 1, seed = 0 }: { low?: number; high?: number; seed?: number } = {}): BaselineRecipe =>
+export const uniformNoise =
+  ({ low = 0, high = 1, seed = 0 }: { low?: number; high?: number; seed?: number } = {}): BaselineRecipe =>
   (input) => {
     const random = randomNumbers(seed);
     return like(input, () => low + (high - low) * random());
   };
 
 /** Gaussian noise around a mean, or around the input itself if no mean is given; reproducible by its seed. */
-export const gaussianNoise = ({ sigma = 0.1, mean, seed = 0 }: { sigma?: number; mean?: number; seed?: number } = {}): BaselineRecipe =>
+export const gaussianNoise =
+  ({ sigma = 0.1, mean, seed = 0 }: { sigma?: number; mean?: number; seed?: number } = {}): BaselineRecipe =>
   (input) => {
     const random = randomNumbers(seed);
     return like(input, (i) => {
@@ -80,21 +95,28 @@ function statistic(data: HostArray, combine: (column: number[]) => number): Base
   const count = data.shape[0] ?? 0;
   const size = numel(data.shape.slice(1));
   if (count < 1) throw new ArgumentError("baseline: the data set is empty");
-  const example = Array.from({ length: size }, (_, i) => combine(Array.from({ length: count }, (_, n) => data.data[n * size + i]!)));
+  const example = Array.from({ length: size }, (_, i) =>
+    combine(Array.from({ length: count }, (_, n) => data.data[n * size + i]!)),
+  );
   return (input) => {
     if (!sameShape(input.shape.slice(1), data.shape.slice(1))) {
-      throw new ShapeError(`baseline: the data set holds examples ${formatShape(data.shape.slice(1))}, the input ${formatShape(input.shape.slice(1))}`);
+      throw new ShapeError(
+        `baseline: the data set holds examples ${formatShape(data.shape.slice(1))}, the input ${formatShape(input.shape.slice(1))}`,
+      );
     }
     return like(input, (i) => example[i % size]!);
   };
 }
 
 /** Mean example of a data set [N, ...example]. */
-export const meanOf = (data: HostArray): BaselineRecipe => statistic(data, (c) => c.reduce((a, b) => a + b, 0) / c.length);
+export const meanOf = (data: HostArray): BaselineRecipe =>
+  statistic(data, (c) => c.reduce((a, b) => a + b, 0) / c.length);
 /** Smallest value of every feature in a data set. */
-export const minimumOf = (data: HostArray): BaselineRecipe => statistic(data, (c) => c.reduce((a, b) => Math.min(a, b)));
+export const minimumOf = (data: HostArray): BaselineRecipe =>
+  statistic(data, (c) => c.reduce((a, b) => Math.min(a, b)));
 /** Largest value of every feature in a data set. */
-export const maximumOf = (data: HostArray): BaselineRecipe => statistic(data, (c) => c.reduce((a, b) => Math.max(a, b)));
+export const maximumOf = (data: HostArray): BaselineRecipe =>
+  statistic(data, (c) => c.reduce((a, b) => Math.max(a, b)));
 
 /** `count` examples drawn from a data set, each a baseline of equal weight. */
 export function sampleOf(data: HostArray, count: number, seed = 0): WeightedBaseline[] {
@@ -129,7 +151,9 @@ export function resolveBaseline(baseline: Exclude<SingleBaseline, Tensor>, input
   if (baseline === "white") return like(input, () => 1);
   if (typeof baseline === "number") return like(input, () => baseline);
   if (typeof baseline === "string") {
-    throw new ArgumentError(`baseline: expected "zero", "black", "white", a number, an array or a recipe, got "${String(baseline)}"`);
+    throw new ArgumentError(
+      `baseline: expected "zero", "black", "white", a number, an array or a recipe, got "${String(baseline)}"`,
+    );
   }
   const array = typeof baseline === "function" ? baseline(input, name) : baseline;
   return repeated(array, input.shape, name);
@@ -140,7 +164,12 @@ function repeated(array: HostArray, shape: Shape, name: string): HostArray {
   const example = shape.slice(1);
   if (sameShape(array.shape, example) || sameShape(array.shape, [1, ...example])) {
     const size = numel(example);
-    return hostArray(Float32Array.from({ length: numel(shape) }, (_, i) => array.data[i % size]!), shape);
+    return hostArray(
+      Float32Array.from({ length: numel(shape) }, (_, i) => array.data[i % size]!),
+      shape,
+    );
   }
-  throw new ShapeError(`baseline of input "${name}": expected ${formatShape(shape)} or one example ${formatShape(example)}, got ${formatShape(array.shape)}`);
+  throw new ShapeError(
+    `baseline of input "${name}": expected ${formatShape(shape)} or one example ${formatShape(example)}, got ${formatShape(array.shape)}`,
+  );
 }

@@ -21,7 +21,11 @@ export const DEFAULT_MEMORY_BUDGET = 512 * 2 ** 20;
 /** Operations per submit: about 0.2 s or less on real GPUs; a software adapter takes seconds for as many. */
 const FLOPS_PER_SUBMIT = { hardware: 2e11, software: 6e9 };
 
-type Cost = { readonly bytes: readonly number[]; readonly largest: readonly number[]; readonly flops: readonly number[] };
+type Cost = {
+  readonly bytes: readonly number[];
+  readonly largest: readonly number[];
+  readonly flops: readonly number[];
+};
 
 /**
  * Chooses the chunk by planned bytes and operations: the costs of one and two rows are planned, what lies between grows
@@ -68,17 +72,28 @@ function costOf({ problem, boundary }: PathShape, name: string, device: Device, 
   return cost;
 }
 
-function rowsThatFit(cost: Cost, wanted: number, device: Device, budget: number): { count: number; bytes(rows: number): number } {
-  const line = ([one, two]: readonly number[]) => (n: number): number => one! + (n - 1) * Math.max(0, two! - one!);
+function rowsThatFit(
+  cost: Cost,
+  wanted: number,
+  device: Device,
+  budget: number,
+): { count: number; bytes(rows: number): number } {
+  const line =
+    ([one, two]: readonly number[]) =>
+    (n: number): number =>
+      one! + (n - 1) * Math.max(0, two! - one!);
   const bytes = line(cost.bytes);
   const within = (of: (n: number) => number, limit: number): number => {
     const slope = of(2) - of(1);
-    return slope <= 0 ? wanted : Math.floor((limit - of(1)) / slope) + 1;
+    if (slope <= 0) return of(1) <= limit ? wanted : 0;
+    return Math.floor((limit - of(1)) / slope) + 1;
   };
   const limit = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize);
   const memory = Math.min(within(bytes, budget), within(line(cost.largest), limit));
   if (memory < 1) {
-    throw new LimitError(`one step of this model needs ${formatBytes(bytes(1))}; the memory budget is ${formatBytes(budget)}, raise memoryBudget or use fewer examples`);
+    throw new LimitError(
+      `one step of this model needs ${formatBytes(bytes(1))}; the memory budget is ${formatBytes(budget)}, raise memoryBudget or use fewer examples`,
+    );
   }
   const work = within(line(cost.flops), device.info.software ? FLOPS_PER_SUBMIT.software : FLOPS_PER_SUBMIT.hardware);
   return { count: Math.max(1, Math.min(wanted, memory, work)), bytes };

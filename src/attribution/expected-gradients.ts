@@ -32,21 +32,34 @@ export interface ExpectedGradientsOptions extends Omit<PathOptions, "baseline"> 
  * Positions are stratified: one in each of n equal parts of [0, 1], in random order.
  * `delta` compares with f(x) minus the mean score of the drawn references; it is the Monte Carlo error of the sum.
  */
-export async function expectedGradients(model: ModelLike, input: ArrayInput, options: ExpectedGradientsOptions): Promise<Attribution<ArrayInput>> {
+export async function expectedGradients(
+  model: ModelLike,
+  input: ArrayInput,
+  options: ExpectedGradientsOptions,
+): Promise<Attribution<ArrayInput>> {
   const { references } = options;
   const [batch = 1, ...example] = input.shape;
   if (!sameShape(references.shape.slice(1), example) || references.shape[0] === 0) {
-    throw new ShapeError(`references: expected [N, ...${formatShape(example)}] with N >= 1, got ${formatShape(references.shape)}`);
+    throw new ShapeError(
+      `references: expected [N, ...${formatShape(example)}] with N >= 1, got ${formatShape(references.shape)}`,
+    );
   }
   const draws = options.draws ?? randomDraws(batch, references.shape[0]!, options.samples ?? 200, options.seed ?? 0);
   const samples = draws.index.length / batch;
   if (!Number.isInteger(samples) || samples < 1 || draws.alpha.length !== draws.index.length) {
-    throw new ArgumentError(`draws: expected [${batch}, n] indices and positions, got ${draws.index.length} and ${draws.alpha.length}`);
+    throw new ArgumentError(
+      `draws: expected [${batch}, n] indices and positions, got ${draws.index.length} and ${draws.alpha.length}`,
+    );
   }
-  const baseline = Array.from({ length: samples }, (_, s) => ({ baseline: drawn(references, draws, s, samples, input) }));
+  const baseline = Array.from({ length: samples }, (_, s) => ({
+    baseline: drawn(references, draws, s, samples, input),
+  }));
   const path = await PathIntegral.open(model, input, { ...options, baseline });
   try {
-    const nodes = Array.from({ length: samples * batch }, (_, i) => draws.alpha[(i % batch) * samples + Math.floor(i / batch)]!);
+    const nodes = Array.from(
+      { length: samples * batch },
+      (_, i) => draws.alpha[(i % batch) * samples + Math.floor(i / batch)]!,
+    );
     let done = 0;
     const report = (more: number): void => options.onProgress?.({ done: (done += more), total: samples });
     const result = await path.integrate({ steps: 1, nodes, weights: Array<number>(samples).fill(1) }, report);
@@ -73,7 +86,9 @@ function drawn(references: HostArray, { index }: Draws, s: number, samples: numb
 function randomDraws(batch: number, references: number, samples: number, seed: number): Draws {
   const random = randomNumbers(seed);
   const index = Array.from({ length: batch * samples }, () => Math.floor(random() * references));
-  const alpha = Array.from({ length: batch }, () => shuffled(samples, random).map((k) => (k + random()) / samples)).flat();
+  const alpha = Array.from({ length: batch }, () =>
+    shuffled(samples, random).map((k) => (k + random()) / samples),
+  ).flat();
   return { index, alpha };
 }
 

@@ -1,11 +1,40 @@
 export {
-  blur, constantBaseline, gaussianNoise, maximumOf, meanOf, minimumOf, sampleOf, uniformNoise,
-  type Baseline, type BaselineRecipe, type SingleBaseline, type WeightedBaseline,
+  blur,
+  constantBaseline,
+  gaussianNoise,
+  maximumOf,
+  meanOf,
+  minimumOf,
+  sampleOf,
+  uniformNoise,
+  type Baseline,
+  type BaselineRecipe,
+  type SingleBaseline,
+  type WeightedBaseline,
 } from "./baselines.ts";
 export { expectedGradients, type Draws, type ExpectedGradientsOptions } from "./expected-gradients.ts";
-export { integratedGradients, type IntegratedGradientsOptions, type IntegratedGradientsResult } from "./integrated-gradients.ts";
-export { interiorGradients, type InteriorGradientsOptions, type InteriorGradientsResult } from "./interior-gradients.ts";
+export {
+  integratedGradients,
+  type IntegratedGradientsOptions,
+  type IntegratedGradientsResult,
+} from "./integrated-gradients.ts";
+export {
+  interiorGradients,
+  type InteriorGradientsOptions,
+  type InteriorGradientsResult,
+} from "./interior-gradients.ts";
 export { equidistributed, gaussLegendre, quadrature, RULES, type Quadrature, type Rule } from "./quadrature.ts";
 export { gradientXInput, saliency, type GradientOptions, type SaliencyResult } from "./saliency.ts";
 export type { Score, Target } from "./score.ts";
-export type { ArrayInput, Attribution, Attributions, Input, ModelLike, PathOptions, Plan, Progress, RunOptions, ScoreOptions } from "./types.ts";
+export type {
+  ArrayInput,
+  Attribution,
+  Attributions,
+  Input,
+  ModelLike,
+  PathOptions,
+  Plan,
+  Progress,
+  RunOptions,
+  ScoreOptions,
+} from "./types.ts";

@@ -56,7 +56,9 @@ export async function integratedGradients<I extends Input>(
   const path = await PathIntegral.open(model, input, options);
   try {
     const { problem } = path;
-    const rule = options.points ? "explicit" : (options.rule ?? (hasKinks([problem.score], problem.ends) ? "midpoint" : "gauss-legendre"));
+    const rule = options.points
+      ? "explicit"
+      : (options.rule ?? (hasKinks([problem.score], problem.ends) ? "midpoint" : "gauss-legendre"));
     const { result, steps, evaluations, change } = options.tolerance
       ? await refine(path, rule, options)
       : await once(path, rule, options.steps ?? DEFAULT_STEPS, options);
@@ -71,10 +73,16 @@ function checkOptions({ points, rule, steps, tolerance }: IntegratedGradientsOpt
     throw new ArgumentError("points: explicit nodes and weights exclude rule, steps and tolerance");
   }
   if (points && (points.nodes.length === 0 || points.nodes.length !== points.weights.length)) {
-    throw new ArgumentError(`points: ${points.nodes.length} nodes and ${points.weights.length} weights; expected as many of both, at least one`);
+    throw new ArgumentError(
+      `points: ${points.nodes.length} nodes and ${points.weights.length} weights; expected as many of both, at least one`,
+    );
   }
-  if (points && ![...points.nodes, ...points.weights].every(Number.isFinite)) throw new ArgumentError("points: nodes and weights must be finite");
-  if (tolerance !== undefined && !(tolerance > 0)) throw new ArgumentError(`tolerance: expected a number > 0, got ${tolerance}`);
+  if (points && ![...points.nodes, ...points.weights].every(Number.isFinite))
+    throw new ArgumentError("points: nodes and weights must be finite");
+  if (steps !== undefined && !(Number.isInteger(steps) && steps >= 1))
+    throw new ArgumentError(`steps: expected a whole number >= 1, got ${steps}`);
+  if (tolerance !== undefined && !(tolerance > 0))
+    throw new ArgumentError(`tolerance: expected a number > 0, got ${tolerance}`);
 }
 
 type RuleName = IntegratedGradientsResult["rule"];
@@ -86,16 +94,29 @@ interface Run {
   readonly change?: number;
 }
 
-async function once(path: PathIntegral, rule: RuleName, steps: number, options: IntegratedGradientsOptions, before = 0): Promise<Run> {
+async function once(
+  path: PathIntegral,
+  rule: RuleName,
+  steps: number,
+  options: IntegratedGradientsOptions,
+  before = 0,
+): Promise<Run> {
   const points = await pointsOf(path, rule, steps, options);
   const count = points.nodes.length;
   const total = before + count * path.baselineCount;
   let done = before;
-  const result = await path.integrate(path.points(points), (more) => options.onProgress?.({ done: (done += more), total }));
+  const result = await path.integrate(path.points(points), (more) =>
+    options.onProgress?.({ done: (done += more), total }),
+  );
   return { result, steps: count, evaluations: total };
 }
 
-async function pointsOf(path: PathIntegral, rule: RuleName, steps: number, options: IntegratedGradientsOptions): Promise<Quadrature> {
+async function pointsOf(
+  path: PathIntegral,
+  rule: RuleName,
+  steps: number,
+  options: IntegratedGradientsOptions,
+): Promise<Quadrature> {
   if (rule === "explicit") return options.points!;
   if (rule !== "equidistributed") return quadrature(rule, steps);
   const { problem } = path;
@@ -141,7 +162,13 @@ function relativeChange(before: readonly HostArray[], after: readonly HostArray[
 }
 
 /** The result of a path integral as users see it, with the completeness error summed in double precision. */
-export function summarise<I extends Input>(path: PathIntegral, result: PathResult, input: I, steps: number, evaluations: number): Attribution<I> {
+export function summarise<I extends Input>(
+  path: PathIntegral,
+  result: PathResult,
+  input: I,
+  steps: number,
+  evaluations: number,
+): Attribution<I> {
   const { problem } = path;
   const { attributions, score, baselineScore } = result;
   const perClass = problem.target.kind === "all";
@@ -173,5 +200,8 @@ export function summarise<I extends Input>(path: PathIntegral, result: PathResul
 
 function transposed({ shape, data }: HostArray): HostArray {
   const [rows, columns] = shape as [number, number];
-  return hostArray(Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!), [columns, rows]);
+  return hostArray(
+    Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!),
+    [columns, rows],
+  );
 }

@@ -40,8 +40,10 @@ export async function interiorGradients<I extends Input>(
 ): Promise<InteriorGradientsResult<I>> {
   const { steps = 11, layers = [] } = options;
   const alphas = options.alphas ?? Array.from({ length: steps }, (_, k) => (steps === 1 ? 1 : k / (steps - 1)));
-  if (alphas.length === 0 || !alphas.every(Number.isFinite)) throw new ArgumentError("alphas: expected at least one number, all finite");
-  if (options.target === "all") throw new ArgumentError('target: interior gradients explain one class; "all" is not possible');
+  if (alphas.length === 0 || !alphas.every(Number.isFinite))
+    throw new ArgumentError("alphas: expected at least one number, all finite");
+  if (options.target === "all")
+    throw new ArgumentError('target: interior gradients explain one class; "all" is not possible');
   const path = await PathIntegral.open(model, input, options);
   try {
     const { problem } = path;
@@ -49,14 +51,21 @@ export async function interiorGradients<I extends Input>(
     const outputs = [problem.score, ...endGradients(problem), ...nodes];
     let done = 0;
     const report = (more: number): void => options.onProgress?.({ done: (done += more), total: alphas.length });
-    const rows = await path.rows(`interior ${layers.join()}`, (count) => rowGraph(problem, count, outputs), alphas, report);
+    const rows = await path.rows(
+      `interior ${layers.join()}`,
+      (count) => rowGraph(problem, count, outputs),
+      alphas,
+      report,
+    );
     const gradients = rows.slice(1, 1 + problem.ends.length);
     return {
       alphas,
       gradients: asGiven(problem, input, gradients),
       scores: rows[0]!,
       meanAbsGradient: meanMagnitudes(gradients),
-      cosineDistances: Object.fromEntries(layers.map((name, k) => [name, cosineDistances(rows[1 + gradients.length + k]!)])),
+      cosineDistances: Object.fromEntries(
+        layers.map((name, k) => [name, cosineDistances(rows[1 + gradients.length + k]!)]),
+      ),
     };
   } finally {
     path.dispose();
@@ -65,7 +74,10 @@ export async function interiorGradients<I extends Input>(
 
 function layerNode(layers: ReadonlyMap<string, Node>, name: string): Node {
   const node = layers.get(name);
-  if (!node) throw new ArgumentError(`layers: there is no intermediate value "${name}"; the model names ${[...layers.keys()].slice(0, 20).join(", ")}`);
+  if (!node)
+    throw new ArgumentError(
+      `layers: there is no intermediate value "${name}"; the model names ${[...layers.keys()].slice(0, 20).join(", ")}`,
+    );
   return node;
 }
 

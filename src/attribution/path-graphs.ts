@@ -15,7 +15,7 @@ import { affineBoundary } from "../compiler/affine.ts";
 import { fill, input } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
 import { reachable, rewrite, type Graph } from "../graph/trace.ts";
-import { add, mul, sub } from "../kernels/elementwise.ts";
+import { add, mul, sub } from "../kernels/arithmetic.ts";
 import { broadcastTo } from "../kernels/broadcast.ts";
 import { reshape } from "../kernels/movement.ts";
 import { sum } from "../kernels/broadcast.ts";
@@ -35,7 +35,8 @@ export function pathShape(problem: Problem, hoist: boolean): PathShape {
 const leafLike = (node: Node, lead: Shape, name: string): Node => input([...lead, ...node.shape], node.dtype, name);
 
 /** Axes of extent 1 behind those of `lead`, so that a per-node number multiplies a whole value. */
-const aligned = (lead: Node, value: Shape): Node => reshape(lead, [...lead.shape, ...Array<number>(value.length - lead.shape.length).fill(1)]);
+const aligned = (lead: Node, value: Shape): Node =>
+  reshape(lead, [...lead.shape, ...Array<number>(value.length - lead.shape.length).fill(1)]);
 
 /** inputs: X, target if given, X' [M, ...] -> outputs: output, target, score, score' [M, ...], A [M, ...], T [M, ...], D [M, ...] */
 export function preludeGraph({ problem, boundary }: PathShape, baselines: number, targetGiven: boolean): Graph {
@@ -119,7 +120,13 @@ export function chunkGraph(shape: PathShape, baselines: number, steps: number, p
 }
 
 /** A + a T for all nodes, as rows [M * S, ...]. */
-function pathPoints({ boundary }: PathShape, starts: readonly Node[], along: readonly Node[], nodes: Node, steps: number): Map<Node, Node> {
+function pathPoints(
+  { boundary }: PathShape,
+  starts: readonly Node[],
+  along: readonly Node[],
+  nodes: Node,
+  steps: number,
+): Map<Node, Node> {
   return new Map(
     boundary.map((z, k) => {
       const [baselines, ...rest] = starts[k]!.shape as [number, ...number[]];
@@ -158,7 +165,13 @@ export function finaleGraph(shape: PathShape, baselines: number): PathGraph {
 }
 
 /** The transposed affine prefix applied to sums of gradients, [M, (K), ...]. */
-function pullBack(boundary: readonly Node[], ends: readonly Node[], sums: readonly Node[], baselines: number, classes: number | undefined): Node[] {
+function pullBack(
+  boundary: readonly Node[],
+  ends: readonly Node[],
+  sums: readonly Node[],
+  baselines: number,
+  classes: number | undefined,
+): Node[] {
   const seeds = boundary.map((z) => leafLike(z, [], "cotangent"));
   const cotangents = vjpGraph(boundary, ends, seeds).map((g, j) => g ?? fill(ends[j]!.shape, 0));
   if (classes === undefined) return batchAll(cotangents, new Map(seeds.map((s, k) => [s, sums[k]!])), baselines);
@@ -179,7 +192,11 @@ export function rowGraph(problem: Problem, steps: number, outputs: readonly Node
   const rows = pathPoints(shape, starts, along, nodes, steps);
   const { index } = problem;
   const side = sideInputs(shape);
-  return { inputs: [...side, ...(index ? [index] : []), ...starts, ...along, nodes], outputs: batchAll(outputs, rows, steps), side };
+  return {
+    inputs: [...side, ...(index ? [index] : []), ...starts, ...along, nodes],
+    outputs: batchAll(outputs, rows, steps),
+    side,
+  };
 }
 
 /** Gradients of the score with respect to the attributed values; zeros where it ignores one. */

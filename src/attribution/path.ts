@@ -9,7 +9,15 @@ import { Commands } from "../compiler/commands.ts";
 import { Program } from "../compiler/program.ts";
 import { resolveBaseline, type Baseline, type SingleBaseline, type WeightedBaseline } from "./baselines.ts";
 import { planChunks, type ChunkPlan } from "./chunks.ts";
-import { accumulatorShapes, chunkGraph, finaleGraph, pathShape, preludeGraph, type PathGraph, type PathShape } from "./path-graphs.ts";
+import {
+  accumulatorShapes,
+  chunkGraph,
+  finaleGraph,
+  pathShape,
+  preludeGraph,
+  type PathGraph,
+  type PathShape,
+} from "./path-graphs.ts";
 import { assertFinite, checkDeclared, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
 import type { Quadrature } from "./quadrature.ts";
 import type { ArrayInput, Input, ModelLike, PathOptions, Plan } from "./types.ts";
@@ -67,7 +75,15 @@ export class PathIntegral {
       uploaded.push(tensor);
       return tensor;
     });
-    const path = new PathIntegral(device, problem, pathShape(problem, options.hoist ?? true), options, inputs, baselines, weights);
+    const path = new PathIntegral(
+      device,
+      problem,
+      pathShape(problem, options.hoist ?? true),
+      options,
+      inputs,
+      baselines,
+      weights,
+    );
     path.owned.push(...uploaded);
     return path;
   }
@@ -85,7 +101,9 @@ export class PathIntegral {
   /** Weighted sums of gradients along the paths, times x - x', averaged over baselines: one readback in all. */
   async integrate(points: PathPoints, progress?: (done: number) => void): Promise<PathResult> {
     const { options, device } = this;
-    const perExample = points.nodes.length === this.baselines.length * points.steps * this.problem.target.batch && this.problem.target.batch > 1;
+    const perExample =
+      points.nodes.length === this.baselines.length * points.steps * this.problem.target.batch &&
+      this.problem.target.batch > 1;
     const plan = planChunks(this.shape, this.baselines.length, points.steps, perExample, device, options.memoryBudget);
     const programs = await this.programs(plan, perExample);
     return device.withErrorScope("attribution", () => this.run(points, plan, programs, perExample, progress));
@@ -95,7 +113,12 @@ export class PathIntegral {
    * Rows of a graph along the path from the first baseline: outputs for every node, read back chunk by chunk.
    * @param graph a graph made by {@link rowGraph} for a number of nodes; `name` identifies it among the cached programs
    */
-  async rows(name: string, graph: (count: number) => PathGraph, nodes: readonly number[], progress?: (done: number) => void): Promise<HostArray[]> {
+  async rows(
+    name: string,
+    graph: (count: number) => PathGraph,
+    nodes: readonly number[],
+    progress?: (done: number) => void,
+  ): Promise<HostArray[]> {
     const { device, options, problem } = this;
     const shape = pathShape(problem, false);
     const given = targetGiven(options);
@@ -106,7 +129,13 @@ export class PathIntegral {
     return device.withErrorScope(name, () => this.runRows(prelude.program, rows, nodes, plan.stepsPerChunk, progress));
   }
 
-  private async runRows(prelude: Program, rows: Compiled<PathGraph>, nodes: readonly number[], size: number, progress?: (done: number) => void): Promise<HostArray[]> {
+  private async runRows(
+    prelude: Program,
+    rows: Compiled<PathGraph>,
+    nodes: readonly number[],
+    size: number,
+    progress?: (done: number) => void,
+  ): Promise<HostArray[]> {
     const { device, problem } = this;
     const session = new Session(device, this.options);
     try {
@@ -116,7 +145,12 @@ export class PathIntegral {
       for (let at = 0; at < nodes.length; at += size) {
         const chunk = Array.from({ length: size }, (_, s) => nodes[Math.min(at + s, nodes.length - 1)]!);
         const tensor = session.keep(device.tensor(chunk, [1, size]));
-        const outputs = session.encode(rows.program, [...this.side(rows.graph.side), ...index, ...values.slice(0, 2 * count), tensor]);
+        const outputs = session.encode(rows.program, [
+          ...this.side(rows.graph.side),
+          ...index,
+          ...values.slice(0, 2 * count),
+          tensor,
+        ]);
         const used = Math.min(size, nodes.length - at);
         parts.push((await session.read(outputs)).map((a) => firstRows(a, used)));
         progress?.(used);
@@ -153,14 +187,22 @@ export class PathIntegral {
     const { baselinesPerGroup: m, stepsPerChunk } = plan;
     const all = {
       prelude: this.compiled(`prelude ${m} ${given} ${hoist}`, () => preludeGraph(shape, m, given)),
-      chunk: this.compiled(`chunk ${m} ${stepsPerChunk} ${perExample} ${hoist}`, () => chunkGraph(shape, m, stepsPerChunk, perExample)),
+      chunk: this.compiled(`chunk ${m} ${stepsPerChunk} ${perExample} ${hoist}`, () =>
+        chunkGraph(shape, m, stepsPerChunk, perExample),
+      ),
       finale: this.compiled(`finale ${m} ${hoist}`, () => finaleGraph(shape, m)),
     };
     await Promise.all(Object.values(all).map((p) => p.program.ready()));
     return all;
   }
 
-  private async run(points: PathPoints, plan: ChunkPlan, programs: Programs, perExample: boolean, progress?: (done: number) => void): Promise<PathResult> {
+  private async run(
+    points: PathPoints,
+    plan: ChunkPlan,
+    programs: Programs,
+    perExample: boolean,
+    progress?: (done: number) => void,
+  ): Promise<PathResult> {
     const { device } = this;
     const session = new Session(device, this.options);
     const before = { submits: device.counters.submits, dispatches: device.counters.dispatches };
@@ -192,8 +234,14 @@ export class PathIntegral {
   }
 
   private async runGroup(
-    session: Session, group: number, totals: Tensor[], points: PathPoints, plan: ChunkPlan, programs: Programs,
-    perExample: boolean, progress?: (done: number) => void,
+    session: Session,
+    group: number,
+    totals: Tensor[],
+    points: PathPoints,
+    plan: ChunkPlan,
+    programs: Programs,
+    perExample: boolean,
+    progress?: (done: number) => void,
   ): Promise<{ totals: Tensor[]; prelude: readonly Tensor[] }> {
     const { device, shape } = this;
     const m = plan.baselinesPerGroup;
@@ -204,9 +252,19 @@ export class PathIntegral {
     let sums = accumulatorShapes(shape, m).map((s) => session.keep(device.tensor(new Float32Array(numel(s)), s)));
     for (let chunk = 0; chunk < plan.chunksPerGroup; chunk++) {
       const at = chunk * plan.stepsPerChunk;
-      const [nodes, weights] = this.pointTensors(points, members, at, plan.stepsPerChunk, perExample).map((t) => session.keep(t));
+      const [nodes, weights] = this.pointTensors(points, members, at, plan.stepsPerChunk, perExample).map((t) =>
+        session.keep(t),
+      );
       const side = this.side(programs.chunk.graph.side);
-      sums = session.encode(programs.chunk.program, [...side, ...index, ...values.slice(0, count), ...along, nodes!, weights!, ...sums]);
+      sums = session.encode(programs.chunk.program, [
+        ...side,
+        ...index,
+        ...values.slice(0, count),
+        ...along,
+        nodes!,
+        weights!,
+        ...sums,
+      ]);
       const last = group === plan.groups - 1 && chunk === plan.chunksPerGroup - 1;
       if (!last) await session.flush();
       progress?.(Math.min(m, this.baselines.length - group * m) * Math.min(plan.stepsPerChunk, points.steps - at));
@@ -214,7 +272,15 @@ export class PathIntegral {
     const weights = device.tensor(members.map((i) => this.weights[i] ?? 0));
     const side = this.side(programs.finale.graph.side);
     return {
-      totals: session.encode(programs.finale.program, [...side, ...index, ...sums, ...values.slice(2 * count), startScore, session.keep(weights), ...totals]),
+      totals: session.encode(programs.finale.program, [
+        ...side,
+        ...index,
+        ...sums,
+        ...values.slice(2 * count),
+        startScore,
+        session.keep(weights),
+        ...totals,
+      ]),
       prelude,
     };
   }
@@ -253,7 +319,13 @@ export class PathIntegral {
   }
 
   /** Nodes and weights of one chunk. Beyond the last step the last node is repeated, with weight 0. */
-  private pointTensors(points: PathPoints, members: readonly number[], at: number, count: number, perExample: boolean): [Tensor, Tensor] {
+  private pointTensors(
+    points: PathPoints,
+    members: readonly number[],
+    at: number,
+    count: number,
+    perExample: boolean,
+  ): [Tensor, Tensor] {
     const { steps } = points;
     const batch = perExample ? this.problem.target.batch : 1;
     const nodes = new Float32Array(members.length * count * batch);
@@ -262,7 +334,8 @@ export class PathIntegral {
       const row = Math.min(m, this.baselines.length - 1);
       for (let s = 0; s < count; s++) {
         const step = Math.min(at + s, steps - 1);
-        for (let b = 0; b < batch; b++) nodes[(i * count + s) * batch + b] = points.nodes[(row * steps + step) * batch + b]!;
+        for (let b = 0; b < batch; b++)
+          nodes[(i * count + s) * batch + b] = points.nodes[(row * steps + step) * batch + b]!;
         weights[i * count + s] = at + s < steps ? points.weights[row * steps + step]! : 0;
       }
     });
@@ -271,7 +344,11 @@ export class PathIntegral {
     return [device.tensor(nodes, perExample ? [...shape, batch] : shape), device.tensor(weights, shape)];
   }
 
-  private report(plan: ChunkPlan, { prelude, chunk, finale }: Programs, before: { submits: number; dispatches: number }): Plan {
+  private report(
+    plan: ChunkPlan,
+    { prelude, chunk, finale }: Programs,
+    before: { submits: number; dispatches: number },
+  ): Plan {
     const parts = [prelude, chunk, finale].map((p) => p.program);
     const texts = new Set(parts.flatMap((p) => p.steps.map((s) => s.wgsl)));
     const chunks = plan.groups * plan.chunksPerGroup;
@@ -279,7 +356,8 @@ export class PathIntegral {
       chunks,
       stepsPerChunk: plan.stepsPerChunk * plan.baselinesPerGroup,
       // Scratch memory is handed from one program to the next; results live to the end.
-      bytes: Math.max(...parts.map((p) => p.memory.scratchBytes)) + parts.reduce((sum, p) => sum + p.memory.outputBytes, 0),
+      bytes:
+        Math.max(...parts.map((p) => p.memory.scratchBytes)) + parts.reduce((sum, p) => sum + p.memory.outputBytes, 0),
       dispatchesPerChunk: chunk.program.plan.dispatches,
       dispatches: this.device.counters.dispatches - before.dispatches,
       submits: this.device.counters.submits - before.submits,
@@ -395,7 +473,9 @@ async function baselineSet(
 }
 
 async function readInputs(arrays: Readonly<Record<string, ArrayInput>>): Promise<Record<string, HostArray>> {
-  const entries = Object.entries(arrays).map(async ([name, x]) => [name, x instanceof Tensor ? await x.read() : x] as const);
+  const entries = Object.entries(arrays).map(
+    async ([name, x]) => [name, x instanceof Tensor ? await x.read() : x] as const,
+  );
   return Object.fromEntries(await Promise.all(entries));
 }
 

@@ -47,7 +47,9 @@ export function namedInputs(model: ModelLike, input: Input): Record<string, Arra
   if (!isArrayInput(input)) return { ...input };
   const names = isModel(model) ? model.inputs.map((i) => i.name) : [ONLY];
   if (names.length !== 1) {
-    throw new ArgumentError(`the model has ${names.length} inputs (${names.join(", ")}); give a record with an array for each`);
+    throw new ArgumentError(
+      `the model has ${names.length} inputs (${names.join(", ")}); give a record with an array for each`,
+    );
   }
   return { [names[0]!]: input };
 }
@@ -64,7 +66,12 @@ function identity(target: Target | undefined): string {
 }
 
 /** Traces a model for the shapes of `arrays`; equal calls share the graph and the programs compiled from it. */
-export function traceProblem(model: ModelLike, input: Input, arrays: Readonly<Record<string, ArrayInput>>, options: ProblemOptions): Problem {
+export function traceProblem(
+  model: ModelLike,
+  input: Input,
+  arrays: Readonly<Record<string, ArrayInput>>,
+  options: ProblemOptions,
+): Problem {
   const shapes = Object.entries(arrays).map(([name, { shape, dtype }]) => [name, shape, dtype]);
   const { score = "logit", layer, output } = options;
   const key = JSON.stringify([shapes, identity(options.target), score, layer, output, isArrayInput(input)]);
@@ -77,7 +84,12 @@ export function traceProblem(model: ModelLike, input: Input, arrays: Readonly<Re
   return problem;
 }
 
-function build(model: ModelLike, input: Input, arrays: Readonly<Record<string, ArrayInput>>, options: ProblemOptions): Problem {
+function build(
+  model: ModelLike,
+  input: Input,
+  arrays: Readonly<Record<string, ArrayInput>>,
+  options: ProblemOptions,
+): Problem {
   const names = Object.keys(arrays);
   const inputs = names.map((name) => inputLeaf(arrays[name]!.shape, arrays[name]!.dtype, name));
   const layers = new Map<string, Node>();
@@ -92,13 +104,28 @@ function build(model: ModelLike, input: Input, arrays: Readonly<Record<string, A
   const chosen = plan.kind === "all" ? scored(output, score) : chosenScore(output, target, score, index);
   const { ends, endNames } = chooseEnds(names, inputs, layers, options.layer, chosen);
   return {
-    inputs, names, ends, endNames, output, score: chosen, index, target: plan, layers,
+    inputs,
+    names,
+    ends,
+    endNames,
+    output,
+    score: chosen,
+    index,
+    target: plan,
+    layers,
     predicted: index ? predicted(output) : undefined,
     device: isModel(model) ? model.device : deviceOf(chosen),
   };
 }
 
-function runModel(model: ModelLike, input: Input, names: readonly string[], inputs: readonly Node[], output: string | undefined, tap: Tap): Node {
+function runModel(
+  model: ModelLike,
+  input: Input,
+  names: readonly string[],
+  inputs: readonly Node[],
+  output: string | undefined,
+  tap: Tap,
+): Node {
   const record = Object.fromEntries(names.map((name, i) => [name, inputs[i]!]));
   if (isModel(model)) return modelOutput(model, record, output, tap);
   return isArrayInput(input)
@@ -106,18 +133,27 @@ function runModel(model: ModelLike, input: Input, names: readonly string[], inpu
     : (model as (x: Readonly<Record<string, Value>>, tap: Tap) => Value)(record, tap);
 }
 
-function chooseEnds(names: readonly string[], inputs: readonly Node[], layers: ReadonlyMap<string, Node>, layer: string | undefined, score: Node) {
+function chooseEnds(
+  names: readonly string[],
+  inputs: readonly Node[],
+  layers: ReadonlyMap<string, Node>,
+  layer: string | undefined,
+  score: Node,
+) {
   if (layer === undefined) {
     const real = inputs.flatMap((x, i) => (x.dtype === "f32" ? [i] : []));
-    if (real.length === 0) throw new ArgumentError("no input is real-valued; name the layer (an embedding, say) to attribute to");
+    if (real.length === 0)
+      throw new ArgumentError("no input is real-valued; name the layer (an embedding, say) to attribute to");
     return { ends: real.map((i) => inputs[i]!), endNames: real.map((i) => names[i]!) };
   }
   const node = layers.get(layer);
   if (!node) {
-    const known = [...layers.keys()].slice(0, 20).join(", ") || "none: call the tap that the model gets as its second argument";
+    const known =
+      [...layers.keys()].slice(0, 20).join(", ") || "none: call the tap that the model gets as its second argument";
     throw new ArgumentError(`layer: there is no intermediate value "${layer}"; the model names ${known}`);
   }
-  if (!dependents(reachable([score]), [node]).has(score)) throw new ArgumentError(`layer: the score does not depend on "${layer}"`);
+  if (!dependents(reachable([score]), [node]).has(score))
+    throw new ArgumentError(`layer: the score does not depend on "${layer}"`);
   return { ends: [node], endNames: [layer] };
 }
 
@@ -127,7 +163,11 @@ function deviceOf(output: Node): Device | undefined {
 }
 
 /** The device that a run happens on. */
-export function chooseDevice(problem: Problem, arrays: Readonly<Record<string, ArrayInput>>, given: Device | undefined): Device {
+export function chooseDevice(
+  problem: Problem,
+  arrays: Readonly<Record<string, ArrayInput>>,
+  given: Device | undefined,
+): Device {
   const tensor = Object.values(arrays).find((x): x is Tensor => x instanceof Tensor);
   const device = given ?? problem.device ?? tensor?.device;
   if (!device) throw new ArgumentError("device: neither the model nor an input is on a device; pass options.device");
@@ -140,13 +180,17 @@ export function assertFinite(what: string, array: HostArray): void {
   if (array.dtype !== "f32") return;
   const at = array.data.findIndex((v) => !Number.isFinite(v));
   if (at >= 0) {
-    throw new NumericError(`${what} holds ${array.data[at]} at element ${at} of ${formatShape(array.shape)}; every element must be finite`);
+    throw new NumericError(
+      `${what} holds ${array.data[at]} at element ${at} of ${formatShape(array.shape)}; every element must be finite`,
+    );
   }
 }
 
 /** Arrays, one per attributed value, in the form of the input: an array for an array, a record for a record. */
 export function asGiven<I extends Input>(problem: Problem, input: I, arrays: readonly HostArray[]): Attributions<I> {
-  const result = isArrayInput(input) ? arrays[0]! : Object.fromEntries(problem.endNames.map((name, j) => [name, arrays[j]!]));
+  const result = isArrayInput(input)
+    ? arrays[0]!
+    : Object.fromEntries(problem.endNames.map((name, j) => [name, arrays[j]!]));
   return result as Attributions<I>;
 }
 
@@ -155,9 +199,11 @@ export function checkDeclared(model: ModelLike, arrays: Readonly<Record<string, 
   if (!isModel(model)) return;
   for (const { name, shape, dtype } of model.inputs) {
     const given = arrays[name];
-    if (!given) throw new ArgumentError(`input "${name}" is missing; given: ${Object.keys(arrays).join(", ") || "nothing"}`);
+    if (!given)
+      throw new ArgumentError(`input "${name}" is missing; given: ${Object.keys(arrays).join(", ") || "nothing"}`);
     if (given.dtype !== dtype) throw new ArgumentError(`input "${name}": expected ${dtype}, got ${given.dtype}`);
-    if (!sameShape(given.shape.slice(1), shape)) throw new ShapeError(`input "${name}": expected ${expected(shape)}, got ${formatShape(given.shape)}`);
+    if (!sameShape(given.shape.slice(1), shape))
+      throw new ShapeError(`input "${name}": expected ${expected(shape)}, got ${formatShape(given.shape)}`);
   }
 }
 

@@ -16,7 +16,8 @@ export type Rule = (typeof RULES)[number];
  * @throws ArgumentError for another rule or number
  */
 export function quadrature(rule: Rule, steps: number): Quadrature {
-  if (!Number.isInteger(steps) || steps < 1) throw new ArgumentError(`steps: expected a whole number >= 1, got ${steps}`);
+  if (!Number.isInteger(steps) || steps < 1)
+    throw new ArgumentError(`steps: expected a whole number >= 1, got ${steps}`);
   const uniform = (node: (k: number) => number): Quadrature => ({
     nodes: Array.from({ length: steps }, (_, k) => node(k)),
     weights: Array<number>(steps).fill(1 / steps),

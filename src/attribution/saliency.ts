@@ -19,11 +19,19 @@ export interface SaliencyResult<I extends Input = Input> {
 }
 
 /** Gradient of the score at the input (Simonyan et al., arXiv 1312.6034, before taking magnitudes). */
-export async function saliency<I extends Input>(model: ModelLike, input: I, options: GradientOptions = {}): Promise<SaliencyResult<I>> {
+export async function saliency<I extends Input>(
+  model: ModelLike,
+  input: I,
+  options: GradientOptions = {},
+): Promise<SaliencyResult<I>> {
   const path = await PathIntegral.open(model, input, options);
   try {
     const { problem } = path;
-    const [scores, ...gradients] = await path.rows("saliency", (count) => rowGraph(problem, count, [problem.score, ...endGradients(problem)]), [1]);
+    const [scores, ...gradients] = await path.rows(
+      "saliency",
+      (count) => rowGraph(problem, count, [problem.score, ...endGradients(problem)]),
+      [1],
+    );
     const arrays = gradients.map((g) => ({ ...g, shape: g.shape.slice(1) }));
     return {
       attributions: asGiven(problem, input, arrays),
@@ -38,7 +46,11 @@ export async function saliency<I extends Input>(model: ModelLike, input: I, opti
  * Gradient times input: Integrated Gradients with a zero baseline and the single node a = 1.
  * `delta` says how far the sum is from f(x) - f(0): zero only for linear models without bias.
  */
-export async function gradientXInput<I extends Input>(model: ModelLike, input: I, options: GradientOptions = {}): Promise<Attribution<I>> {
+export async function gradientXInput<I extends Input>(
+  model: ModelLike,
+  input: I,
+  options: GradientOptions = {},
+): Promise<Attribution<I>> {
   const path = await PathIntegral.open(model, input, options);
   try {
     const result = await path.integrate(path.points({ nodes: [1], weights: [1] }));

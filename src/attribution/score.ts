@@ -41,20 +41,28 @@ export function planTarget(output: Value, target: Target): TargetPlan {
   const { shape } = output;
   if (typeof target === "function" || shape.length < 2) {
     if (typeof target !== "function" && target !== "predicted") {
-      throw new ArgumentError(`target: the output ${formatShape(shape)} has no class axis; leave the target out, or give a function`);
+      throw new ArgumentError(
+        `target: the output ${formatShape(shape)} has no class axis; leave the target out, or give a function`,
+      );
     }
     return { kind: "function", batch: shape[0] ?? 1, classes: 0 };
   }
   if (shape.length !== 2) {
-    throw new ShapeError(`the output has shape ${formatShape(shape)}; expected [batch, classes], or a target function that picks one score per example`);
+    throw new ShapeError(
+      `the output has shape ${formatShape(shape)}; expected [batch, classes], or a target function that picks one score per example`,
+    );
   }
   const [batch, classes] = shape as readonly [number, number];
   if (typeof target === "string" && target !== "predicted" && target !== "all") {
-    throw new ArgumentError(`target: expected a class index, a list of them, "predicted", "all" or a function, got "${String(target)}"`);
+    throw new ArgumentError(
+      `target: expected a class index, a list of them, "predicted", "all" or a function, got "${String(target)}"`,
+    );
   }
   for (const t of typeof target === "number" ? [target] : typeof target === "string" ? [] : target) {
     if (!Number.isInteger(t) || t < 0 || t >= classes) {
-      throw new ArgumentError(`target: class ${t} does not exist; the output has ${classes} classes, 0 to ${classes - 1}`);
+      throw new ArgumentError(
+        `target: class ${t} does not exist; the output has ${classes} classes, 0 to ${classes - 1}`,
+      );
     }
   }
   if (Array.isArray(target) && target.length !== batch) {
@@ -71,7 +79,9 @@ export function chosenScore(output: Value, target: Target, score: Score, index: 
   if (typeof target !== "function") return index ? takeTarget(scored(output, score), index) : output;
   const y = target(output);
   if (!sameShape(y.shape, output.shape.slice(0, 1)) && y.shape.length > 0) {
-    throw new ShapeError(`target: the function must give one score per example, shape ${formatShape(output.shape.slice(0, 1))}, got ${formatShape(y.shape)}`);
+    throw new ShapeError(
+      `target: the function must give one score per example, shape ${formatShape(output.shape.slice(0, 1))}, got ${formatShape(y.shape)}`,
+    );
   }
   return y;
 }

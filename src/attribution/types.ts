@@ -15,7 +15,8 @@ export type Input = ArrayInput | Readonly<Record<string, ArrayInput>>;
  * A network: an imported or written model, or a function of one value (or of a record of them, if the input is one).
  * Examples must not influence each other. A result of shape [] makes the whole input one example.
  */
-export type ModelLike = Model | ((input: Value, tap?: Tap) => Value) | ((inputs: Readonly<Record<string, Value>>, tap?: Tap) => Value);
+export type ModelLike =
+  Model | ((input: Value, tap?: Tap) => Value) | ((inputs: Readonly<Record<string, Value>>, tap?: Tap) => Value);
 
 export interface Progress {
   readonly done: number;

@@ -7,7 +7,7 @@ import { compile, type Program } from "../compiler/program.ts";
 import { fill, input, iota, lift, type Operand } from "../graph/leaves.ts";
 import type { Node, Value } from "../graph/node.ts";
 import { rewrite, trace } from "../graph/trace.ts";
-import { cast, equal } from "../kernels/elementwise.ts";
+import { cast, equal } from "../kernels/choice.ts";
 import { expandDims, reshape } from "../kernels/movement.ts";
 import { batchAll } from "./batch.ts";
 import { jvpGraph } from "./jvp.ts";
@@ -108,11 +108,15 @@ function derivatives(f: Fn, xs: readonly Value[], derive: (y: Node, at: readonly
 
 function gradient(f: Fn, argument: number, xs: readonly Value[]): Node[] {
   if (!xs[argument]) {
-    throw new ArgumentError(`grad: the function was called with ${xs.length} arguments, argument ${argument} is missing`);
+    throw new ArgumentError(
+      `grad: the function was called with ${xs.length} arguments, argument ${argument} is missing`,
+    );
   }
   return derivatives(f, xs, (y, at) => {
     if (numel(y.shape) !== 1) {
-      throw new ShapeError(`grad: expected a scalar function, got a result of shape ${formatShape(y.shape)}; sum it, or use vjp or jacobian`);
+      throw new ShapeError(
+        `grad: expected a scalar function, got a result of shape ${formatShape(y.shape)}; sum it, or use vjp or jacobian`,
+      );
     }
     const x = at[argument]!;
     return [y, orZero(vjpGraph([y], [x], [fill(y.shape, 1)])[0]!, x)];
@@ -135,11 +139,17 @@ function many(f: (...xs: Value[]) => Value[]): TransformedMany {
   const programs = new Map<string, Program>();
   return ((...xs: Operand[]) => {
     const tensors = xs.filter((x): x is Tensor => x instanceof Tensor);
-    return tensors.length === xs.length && tensors.length > 0 ? execute(f, tensors, programs) : f(...xs.map((x) => lift(x)));
+    return tensors.length === xs.length && tensors.length > 0
+      ? execute(f, tensors, programs)
+      : f(...xs.map((x) => lift(x)));
   }) as TransformedMany;
 }
 
-async function execute(f: (...xs: Value[]) => Value[], xs: readonly Tensor[], programs: Map<string, Program>): Promise<Tensor[]> {
+async function execute(
+  f: (...xs: Value[]) => Value[],
+  xs: readonly Tensor[],
+  programs: Map<string, Program>,
+): Promise<Tensor[]> {
   const key = xs.map((x) => `${x.dtype}${formatShape(x.shape)}`).join();
   let program = programs.get(key);
   if (!program || program.device !== xs[0]!.device) {

@@ -20,12 +20,22 @@ export function batchGraph(outputs: readonly Node[], inputs: ReadonlyMap<Node, N
   for (const node of nodes) {
     if (of.has(node) || !affected.has(node)) continue;
     const flags = node.inputs.map((x) => affected.has(x));
-    of.set(node, node.primitive.batch(node.inputs.map((x) => of.get(x) ?? x), flags, node.attrs, size));
+    of.set(
+      node,
+      node.primitive.batch(
+        node.inputs.map((x) => of.get(x) ?? x),
+        flags,
+        node.attrs,
+        size,
+      ),
+    );
   }
   return outputs.map((y) => ({ node: of.get(y) ?? y, batched: affected.has(y) }));
 }
 
 /** As {@link batchGraph}, with outputs that do not depend on the new axis repeated along it. */
 export function batchAll(outputs: readonly Node[], inputs: ReadonlyMap<Node, Node>, size: number): Node[] {
-  return batchGraph(outputs, inputs, size).map(({ node, batched }) => (batched ? node : broadcastTo(node, [size, ...node.shape])));
+  return batchGraph(outputs, inputs, size).map(({ node, batched }) =>
+    batched ? node : broadcastTo(node, [size, ...node.shape]),
+  );
 }

@@ -3,7 +3,7 @@ import { DerivativeError } from "../tensor/errors.ts";
 import { apply, type Node } from "../graph/node.ts";
 import type { Tangent } from "../graph/primitive.ts";
 import { reachable } from "../graph/trace.ts";
-import { addPresent } from "../kernels/elementwise.ts";
+import { addPresent } from "../kernels/arithmetic.ts";
 
 /**
  * Tangents of `outputs` for tangents of `inputs`, as nodes of the same graph: primal results are shared, not recomputed.
@@ -23,9 +23,19 @@ function tangentOf(node: Node, tangents: readonly Tangent[]): Tangent {
   const { primitive, inputs, attrs } = node;
   if (primitive.jvp) return primitive.jvp(node, tangents);
   if (!primitive.multilinear) {
-    throw new DerivativeError(`${primitive.name} has no derivative; give its record a jvp rule, or multilinear: true if it is linear in each argument`);
+    throw new DerivativeError(
+      `${primitive.name} has no derivative; give its record a jvp rule, or multilinear: true if it is linear in each argument`,
+    );
   }
   return addPresent(
-    tangents.map((t, i) => (t === null ? null : apply(primitive, inputs.map((x, j) => (i === j ? t : x)), attrs))),
+    tangents.map((t, i) =>
+      t === null
+        ? null
+        : apply(
+            primitive,
+            inputs.map((x, j) => (i === j ? t : x)),
+            attrs,
+          ),
+    ),
   );
 }

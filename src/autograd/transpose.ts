@@ -5,7 +5,7 @@ import { input } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
 import type { Tangent } from "../graph/primitive.ts";
 import { dependents, reachable } from "../graph/trace.ts";
-import { add } from "../kernels/elementwise.ts";
+import { add } from "../kernels/arithmetic.ts";
 import { jvpGraph } from "./jvp.ts";
 
 /**
@@ -19,10 +19,17 @@ export function vjpGraph(outputs: readonly Node[], inputs: readonly Node[], cota
 }
 
 /** Transposes outputs that are linear in `inputs`. */
-export function transposeLinear(outputs: readonly Tangent[], inputs: readonly Tangent[], cotangents: readonly Tangent[]): Tangent[] {
+export function transposeLinear(
+  outputs: readonly Tangent[],
+  inputs: readonly Tangent[],
+  cotangents: readonly Tangent[],
+): Tangent[] {
   const roots = outputs.filter((y): y is Node => y !== null);
   const nodes = reachable(roots);
-  const linear = dependents(nodes, inputs.filter((x): x is Node => x !== null));
+  const linear = dependents(
+    nodes,
+    inputs.filter((x): x is Node => x !== null),
+  );
   const of = new Map<Node, Node>();
   const accumulate = (node: Node, ct: Node): void => {
     const known = of.get(node);
@@ -40,7 +47,9 @@ export function transposeLinear(outputs: readonly Tangent[], inputs: readonly Ta
 function transposeRule(node: Node, cotangent: Node, argument: number): Node {
   const { primitive } = node;
   if (!primitive.transpose) {
-    throw new DerivativeError(`${primitive.name} has no transpose rule for argument ${argument}; a primitive that appears in tangents needs one`);
+    throw new DerivativeError(
+      `${primitive.name} has no transpose rule for argument ${argument}; a primitive that appears in tangents needs one`,
+    );
   }
   return primitive.transpose(cotangent, node, argument);
 }

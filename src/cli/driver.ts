@@ -15,7 +15,8 @@ export async function openAnyDevice(note: (text: string) => void): Promise<Devic
   try {
     return await openDevice();
   } catch (error) {
-    if (!(error instanceof NoAdapterError) || !canInstall()) throw error;
+    // A cause is that of a missing npm package, which no driver mends.
+    if (!(error instanceof NoAdapterError) || error.cause !== undefined || !canInstall()) throw error;
     note(
       `no Vulkan driver was found: installing Debian's ${PACKAGES.join(" and ")} with apt-get, ` +
         "whose software driver SwiftShader computes on the CPU (a few minutes, once)",
@@ -27,6 +28,9 @@ export async function openAnyDevice(note: (text: string) => void): Promise<Devic
 }
 
 function canInstall(): boolean {
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
+  // Who names drivers does not want another.
+  if (VK_DRIVER_FILES !== undefined || VK_ICD_FILENAMES !== undefined) return false;
   return process.platform === "linux" && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get");
 }
 

@@ -23,6 +23,8 @@ export interface Explanation {
   readonly target: Ranked;
   /** Whether the outputs of the model are probabilities themselves. */
   readonly probabilities: boolean;
+  /** Whether the explained score is a probability. */
+  readonly isProbability: boolean;
   readonly integrated: IntegratedGradientsResult<HostArray>;
   readonly interior: InteriorGradientsResult<HostArray>;
   /** Gradient of the score at the input, shape of the input. */
@@ -87,9 +89,9 @@ export async function explain(model: Model, input: HostArray, format: PictureFor
   });
   return {
     top: ranked.slice(0, TOP),
-    target, probabilities, integrated, interior, baseline, integrationSeconds,
+    target, probabilities, isProbability: probabilities || score === "probability", integrated, interior, baseline, integrationSeconds,
     gradient: row(interior.gradients, interior.alphas.length - 1),
-    sum: integrated.attributions.data.reduce((sum, v) => sum + v, 0),
+    sum: total(integrated.attributions.data),
     dispatches: device.counters.dispatches - before.dispatches,
     submits: device.counters.submits - before.submits,
     peakBytes: device.memory.peak,
@@ -112,24 +114,29 @@ async function classify(model: Model, input: HostArray): Promise<HostArray> {
     }
     return outputs!;
   } finally {
-    program.dispose();
     x.dispose();
   }
 }
 
 function areProbabilities({ data }: HostArray): boolean {
-  return data.length > 1 && data.every((p) => p >= 0 && p <= 1.001) && Math.abs(data.reduce((sum, p) => sum + p, 0) - 1) < 1e-3;
+  return data.length > 1 && data.every((p) => p >= 0 && p <= 1.001) && Math.abs(total(data) - 1) < 1e-3;
+}
+
+function total(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum;
 }
 
 function ranking({ data }: HostArray, classes: readonly string[] | undefined, probabilities: boolean): Ranked[] {
   if (classes && classes.length !== data.length) {
     throw new ArgumentError(`there are ${classes.length} names of classes, but the model's output has ${data.length} classes`);
   }
-  const most = data.reduce((a, b) => Math.max(a, b));
+  const most = Math.max(...data);
   const powers = Array.from(data, (v) => (probabilities ? v : Math.exp(v - most)));
-  const total = probabilities ? 1 : powers.reduce((sum, p) => sum + p, 0);
+  const all = total(powers);
   return powers
-    .map((p, index) => ({ index, name: classes?.[index] ?? `class ${index}`, score: data[index]!, probability: p / total }))
+    .map((p, index) => ({ index, name: classes?.[index] ?? `class ${index}`, score: data[index]!, probability: p / all }))
     .sort((a, b) => b.score - a.score);
 }
 

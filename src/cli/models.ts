@@ -1,7 +1,7 @@
 // Models that the command knows by name, and models from files of the user.
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { ArgumentError } from "../tensor/errors.ts";
+import { ArgumentError, FormatError } from "../tensor/errors.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { loadOnnx } from "../nn/import/onnx.ts";
@@ -19,8 +19,8 @@ export interface LoadedModel {
   readonly name: string;
   /** Where it came from, with its licence where that is known. */
   readonly source: string;
-  /** The picture that is explained when none is given. */
-  readonly example?: string;
+  /** Points on the path, if none are asked for. */
+  readonly steps?: number;
   /** What was assumed because nothing said it. */
   readonly assumed: readonly string[];
 }
@@ -39,6 +39,8 @@ interface KnownModel {
   readonly megabytes: number;
   readonly example: string;
   readonly facts: Facts;
+  /** Points on the path that its sharp kinks ask for. */
+  readonly steps: number;
   load(device: Device, read: Reader): Promise<Model>;
 }
 
@@ -49,6 +51,7 @@ const detypify: KnownModel = {
   megabytes: 5,
   example: "alpha.png",
   facts: {},
+  steps: 128,
   async load(device, read) {
     const labels = JSON.parse(text(await read("train/infer.json"))) as { char: string; names: string[] }[];
     return loadOnnx(device, await read("train/model.onnx"), { classes: labels.map(({ names, char }) => names[0] ?? char) });
@@ -62,6 +65,7 @@ const emotion: KnownModel = {
   megabytes: 1,
   example: "astronaut-face.png",
   facts: { scale: 1 / 127.5, offset: -1 },
+  steps: 50,
   async load(device, read) {
     return loadTfjsGraph(device, text(await read("models/emotion.json")), (path) => read(`models/${path}`), {
       classes: ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"],
@@ -74,14 +78,25 @@ const emotion: KnownModel = {
 const KNOWN: readonly KnownModel[] = [detypify, emotion];
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
+/** A model that exists, as far as can be told without reading it. */
+export interface ChosenModel {
+  /** The picture that is explained when none is given. */
+  readonly example?: string;
+  /** @throws FormatError when its files cannot be read */
+  load(device: Device, options: LoadOptions): Promise<LoadedModel>;
+}
+
 /**
- * Loads the model that `--model` names.
- * @throws ArgumentError when there is no such model, FormatError when its files cannot be read
+ * The model that `--model` names.
+ * @throws ArgumentError when there is none, or when the facts about it do not make sense
  */
-export async function loadModel(device: Device, args: Arguments, options: LoadOptions): Promise<LoadedModel> {
-  const asked = { ...parseFacts(args.preprocess), ...(args.classes !== undefined && { classes: readClasses(args.classes) }) };
+export async function chooseModel(args: Arguments): Promise<ChosenModel> {
+  const asked: Facts = { ...parseFacts(args.preprocess), ...(args.classes !== undefined && { classes: readClasses(args.classes) }) };
   const known = KNOWN.find(({ name }) => name === args.model);
-  return known ? fromNpm(device, known, asked, options) : fromFiles(device, args, asked);
+  if (known) return { example: assetPath(known.example), load: (device, options) => fromNpm(device, known, asked, options) };
+  const { file, factsFile } = await modelFile(args.model);
+  const facts: Facts = { ...factsBeside(factsFile), ...asked };
+  return { load: (device) => fromFile(device, file, facts, args) };
 }
 
 async function fromNpm(device: Device, known: KnownModel, asked: Facts, { note, signal }: LoadOptions): Promise<LoadedModel> {
@@ -91,8 +106,9 @@ async function fromNpm(device: Device, known: KnownModel, asked: Facts, { note, 
     readNpmFile(name, version, path, {
       ...(signal && { signal }),
       onProgress: ({ stage }) => {
-        if (stage === "download" && !said) note(`fetching ${known.name} (about ${known.megabytes} MB, ${known.licence}) from the npm package ${name}@${version}`);
-        said ||= stage === "download";
+        if (stage !== "download" || said) return;
+        note(`fetching the model ${known.name} (${known.licence}) from the npm package ${name}@${version}, ${known.megabytes} MB once`);
+        said = true;
       },
     });
   const model = await known.load(device, read);
@@ -101,14 +117,12 @@ async function fromNpm(device: Device, known: KnownModel, asked: Facts, { note, 
     format: pictureFormat(model.inputs[0]!.shape, { ...known.facts, ...asked }),
     name: known.name,
     source: `npm ${name}@${version}, ${known.licence}`,
-    example: assetPath(known.example),
+    steps: known.steps,
     assumed: [],
   };
 }
 
-async function fromFiles(device: Device, args: Arguments, asked: Facts): Promise<LoadedModel> {
-  const { file, factsFile } = await modelFile(args.model);
-  const facts: Facts = { ...factsBeside(factsFile), ...asked };
+async function fromFile(device: Device, file: string, facts: Facts, args: Arguments): Promise<LoadedModel> {
   const model = await readModel(device, file, facts, args.output);
   try {
     if (model.inputs.length !== 1) {
@@ -152,7 +166,12 @@ async function readModel(device: Device, file: string, facts: Facts, output: str
       : loadTfjsLayers(device, text(bytes), read, { ...options, inputShapes });
   };
   // The names of inputs are only known once the file is read, so an open size is given under any name that is asked for.
-  return load(facts.size ? sameForAll(pictureShape(facts.size, facts, isOnnx)) : {});
+  try {
+    return await load(facts.size ? sameForAll(pictureShape(facts.size, facts, isOnnx)) : {});
+  } catch (error) {
+    if (!(error instanceof FormatError) || !/leaves dimensions open/.test(error.message)) throw error;
+    throw new ArgumentError(`${file} leaves the size of its pictures open; say --preprocess size=HEIGHTxWIDTH`, { cause: error });
+  }
 }
 
 function pictureShape([height, width]: readonly [number, number], { channels, layout }: Facts, isOnnx: boolean): Shape {

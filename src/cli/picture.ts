@@ -137,9 +137,9 @@ function resampling(from: number, to: number): (readonly [number, number])[][] {
   return Array.from({ length: to }, (_, k) => {
     const centre = (k + 0.5) * scale - 0.5;
     const taps: [number, number][] = [];
-    for (let i = Math.ceil(centre - reach); i <= Math.floor(centre + reach); i++) {
+    for (let i = Math.max(0, Math.ceil(centre - reach)); i <= Math.min(from - 1, Math.floor(centre + reach)); i++) {
       const weight = 1 - Math.abs(i - centre) / reach;
-      if (weight > 0) taps.push([Math.min(from - 1, Math.max(0, i)), weight]);
+      if (weight > 0) taps.push([i, weight]);
     }
     const total = taps.reduce((sum, [, weight]) => sum + weight, 0);
     return taps.map(([i, weight]) => [i, weight / total] as const);

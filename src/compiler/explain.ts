@@ -7,7 +7,13 @@ import type { MemoryPlan } from "./plan.ts";
 import type { ProgramPlan } from "./program.ts";
 import type { Step } from "./step.ts";
 
-export function explain(graph: Graph, steps: readonly Step[], memory: MemoryPlan, plan: ProgramPlan, { wgsl = false }): string {
+export function explain(
+  graph: Graph,
+  steps: readonly Step[],
+  memory: MemoryPlan,
+  plan: ProgramPlan,
+  { wgsl = false },
+): string {
   const place = (node: Node): string => {
     const slot = memory.slotOf.get(node);
     return `%${node.id}${formatShape(node.shape)}${slot === undefined ? "" : `@${slot}`}`;

@@ -64,7 +64,8 @@ function chooseStored(nodes: readonly Node[], outputs: readonly Node[], forced: 
   for (const y of outputs) stored.add(base(y));
   const cost = new Map<Node, number>();
   for (const node of nodes) cost.set(node, inlineCost(node, cost));
-  for (const node of nodes) if (repeats(node)) node.inputs.forEach((x) => cost.get(x)! > RECOMPUTE && stored.add(base(x)));
+  for (const node of nodes)
+    if (repeats(node)) node.inputs.forEach((x) => cost.get(x)! > RECOMPUTE && stored.add(base(x)));
 
   const users = usersOf(nodes);
   const sites = new Map<Node, Set<Node>>();
@@ -94,7 +95,10 @@ function readsInline(kernel: Node, node: Node): boolean {
 /** Views that read an element more than once, or compute elements that are then thrown away. */
 function repeats(node: Node): boolean {
   if (is(node, broadcastPrimitive)) return numel(node.shape) > numel(node.inputs[0]!.shape);
-  return node.primitive.lowering.kind === "view" && (node.inputs.length > 1 || numel(node.shape) > numel(node.inputs[0]!.shape));
+  return (
+    node.primitive.lowering.kind === "view" &&
+    (node.inputs.length > 1 || numel(node.shape) > numel(node.inputs[0]!.shape))
+  );
 }
 
 function inlineCost(node: Node, cost: ReadonlyMap<Node, number>): number {
@@ -157,7 +161,12 @@ class Regions {
 }
 
 /** A node to store because the region that computes it inline would exceed the adapter's bindings. */
-function findOverfull(nodes: readonly Node[], stored: ReadonlySet<Node>, regions: Regions, capabilities: Capabilities): Node | undefined {
+function findOverfull(
+  nodes: readonly Node[],
+  stored: ReadonlySet<Node>,
+  regions: Regions,
+  capabilities: Capabilities,
+): Node | undefined {
   const widest = (xs: readonly Node[]): Node | undefined =>
     xs
       .filter((x) => !isLeaf(x) && !regions.storageOf(x))
@@ -205,12 +214,20 @@ function group(
     if (isBound(node) || !stored.has(node)) continue;
     if (isKernel(node)) {
       const reads = new Set(kernelReads(node, regions));
-      groups.set(node, { group: { kernel: node, roots: [node], members: new Set([node]), cost: 0 }, at: node.id, reads });
+      groups.set(node, {
+        group: { kernel: node, roots: [node], members: new Set([node]), cost: 0 },
+        at: node.id,
+        reads,
+      });
       continue;
     }
     const reads = regions.reads(node);
     const host = findHost(node, reads, groups, when, candidates, capabilities);
-    const own: Placed = host ?? { group: { roots: [], members: new Set<Node>(), cost: 0 }, at: node.id, reads: new Set<Node>() };
+    const own: Placed = host ?? {
+      group: { roots: [], members: new Set<Node>(), cost: 0 },
+      at: node.id,
+      reads: new Set<Node>(),
+    };
     own.group.roots.push(node);
     own.group.members.add(node);
     own.group.cost += 2;
@@ -250,7 +267,12 @@ function findHost(
     const { group, at } = host;
     if (numel(group.roots[0]!.shape) !== numel(root.shape)) return false;
     const { kernel } = group;
-    if (kernel && (kernel.dtype !== "f32" || (kernel.primitive.lowering.kind === "kernel" && kernel.primitive.lowering.epilogue === false))) return false;
+    if (
+      kernel &&
+      (kernel.dtype !== "f32" ||
+        (kernel.primitive.lowering.kind === "kernel" && kernel.primitive.lowering.epilogue === false))
+    )
+      return false;
     const available = reads.every((r) => (group.members.has(r.node) ? r.flat : when(r.node) < at));
     const bound = new Set([...host.reads, ...reads.map((r) => r.node).filter((r) => !group.members.has(r))]);
     return available && bound.size + group.roots.length + 1 <= maxStorageBuffers;
@@ -267,7 +289,12 @@ function findHost(
 }
 
 /** A kernel whose result is only read by its own epilogue does not write it. */
-function dropUnreadKernels(nodes: readonly Node[], outputs: readonly Node[], groups: ReadonlyMap<Node, Placed>, regions: Regions): void {
+function dropUnreadKernels(
+  nodes: readonly Node[],
+  outputs: readonly Node[],
+  groups: ReadonlyMap<Node, Placed>,
+  regions: Regions,
+): void {
   const read = new Set(outputs.map(base));
   for (const node of nodes) {
     const placed = groups.get(node);

@@ -2,14 +2,14 @@
 import { fillPrimitive, iotaPrimitive } from "../graph/leaves.ts";
 import { Node, is } from "../graph/node.ts";
 import { rebuild, rewrite } from "../graph/trace.ts";
-import { stopGradientPrimitive } from "../kernels/elementwise.ts";
+import { stopGradientPrimitive } from "../kernels/choice.ts";
 import { base, isBound } from "./fuse.ts";
 
 const isGenerated = (node: Node): boolean => is(node, fillPrimitive) || is(node, iotaPrimitive);
 
 /** The same elements, computed by an elementwise kernel. Deliberately not interned: each copy is a buffer of its own. */
 function copy(node: Node): Node {
-  return new Node(stopGradientPrimitive, [node], {}, node.shape, node.dtype) as unknown as Node;
+  return new Node(stopGradientPrimitive, [node], {}, node.shape, node.dtype);
 }
 
 /** Copies what kernels or outputs need in memory but no kernel would write: fills, inputs, repeated outputs. */
@@ -17,7 +17,10 @@ export function normalise(outputs: readonly Node[]): Node[] {
   const stored = rewrite(outputs, new Map(), (node, inputs) => {
     const { lowering } = node.primitive;
     if (lowering.kind !== "kernel") return rebuild(node, inputs);
-    return rebuild(node, inputs.map((x, i) => (isGenerated(base(x)) && !lowering.prologues?.[i] ? copy(x) : x)));
+    return rebuild(
+      node,
+      inputs.map((x, i) => (isGenerated(base(x)) && !lowering.prologues?.[i] ? copy(x) : x)),
+    );
   });
   const taken = new Set<Node>();
   return stored.map((y) => {

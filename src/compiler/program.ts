@@ -81,12 +81,12 @@ export class Program {
     const results = new Map<Node, Allocation>();
     try {
       for (const y of new Set(this.outputs.map(base))) results.set(y, device.allocate(bytesOf(y), "output"));
+      const bufferOf = this.bufferLookup(inputs, slots, results);
+      this.steps.forEach((step, i) => this.encodeStep(commands.pass, step, i, bufferOf, uniforms.buffer));
     } catch (error) {
       results.forEach((allocation) => device.release(allocation));
       throw error;
     }
-    const bufferOf = this.bufferLookup(inputs, slots, results);
-    this.steps.forEach((step, i) => this.encodeStep(commands.pass, step, i, bufferOf, uniforms.buffer));
     device.counters.dispatches += this.steps.length;
     commands.recycle(slots);
     return this.outputs.map((y) => new Tensor(device, y.shape, y.dtype, results.get(base(y))!));
@@ -116,7 +116,10 @@ export class Program {
     return explain(this.graph, this.steps, this.memory, this.plan, options);
   }
 
-  private async execute<T>(inputs: readonly Tensor[], finish: (commands: Commands, outputs: Tensor[]) => Promise<T>): Promise<T> {
+  private async execute<T>(
+    inputs: readonly Tensor[],
+    finish: (commands: Commands, outputs: Tensor[]) => Promise<T>,
+  ): Promise<T> {
     await this.ready();
     return this.device.withErrorScope("the program", () => {
       const commands = new Commands(this.device);
@@ -142,19 +145,26 @@ export class Program {
 
   private checkInputs(inputs: readonly Tensor[]): void {
     const specs = this.graph.inputs;
-    if (inputs.length !== specs.length) throw new ArgumentError(`program: expected ${specs.length} inputs, got ${inputs.length}`);
+    if (inputs.length !== specs.length)
+      throw new ArgumentError(`program: expected ${specs.length} inputs, got ${inputs.length}`);
     specs.forEach((spec, i) => {
       const given = inputs[i]!;
       const name = String(spec.attrs["name"]);
       if (!sameShape(given.shape, spec.shape)) {
-        throw new ShapeError(`input ${name}: expected shape ${formatShape(spec.shape)}, got ${formatShape(given.shape)}`);
+        throw new ShapeError(
+          `input ${name}: expected shape ${formatShape(spec.shape)}, got ${formatShape(given.shape)}`,
+        );
       }
       if (given.dtype !== spec.dtype) throw new DTypeError(`input ${name}: expected ${spec.dtype}, got ${given.dtype}`);
       if (given.device !== this.device) throw new ArgumentError(`input ${name} is on another device than the program`);
     });
   }
 
-  private bufferLookup(inputs: readonly Tensor[], slots: readonly Allocation[], results: ReadonlyMap<Node, Allocation>) {
+  private bufferLookup(
+    inputs: readonly Tensor[],
+    slots: readonly Allocation[],
+    results: ReadonlyMap<Node, Allocation>,
+  ) {
     const bound = new Map(this.graph.inputs.map((node, i) => [node, inputs[i]!.allocation.buffer]));
     return (node: Node): GPUBuffer => {
       const slot = this.memory.slotOf.get(node);
@@ -166,7 +176,13 @@ export class Program {
     };
   }
 
-  private encodeStep(pass: GPUComputePassEncoder, step: Step, at: number, bufferOf: (node: Node) => GPUBuffer, uniforms: GPUBuffer): void {
+  private encodeStep(
+    pass: GPUComputePassEncoder,
+    step: Step,
+    at: number,
+    bufferOf: (node: Node) => GPUBuffer,
+    uniforms: GPUBuffer,
+  ): void {
     const pipeline = this.pipelines![at]!;
     const offsets = this.offsets[at]!;
     const buffers = step.bindings.map(({ source }) => (isUniforms(source) ? uniforms : bufferOf(source)));

@@ -64,7 +64,12 @@ ${scope.lines.join("\n")}
   };
 }
 
-function lowerKernel(group: Group, kernel: Node, storageOf: (node: Node) => Node | undefined, capabilities: Capabilities): Step {
+function lowerKernel(
+  group: Group,
+  kernel: Node,
+  storageOf: (node: Node) => Node | undefined,
+  capabilities: Capabilities,
+): Step {
   const { lowering } = kernel.primitive;
   if (lowering.kind !== "kernel") throw new Error(`${kernel.primitive.name} has no kernel`);
   const call = lowering.call(kernel, capabilities);
@@ -116,7 +121,11 @@ function inlinePrologue(text: string, emitter: Emitter, node: Node, name: string
   const scope = new Scope(emitter);
   const value = scope.value(node, Index.ofFlat(node.shape, "i", scope));
   const body = `fn load_${name}(i: u32) -> f32 { ${scope.lines.join(" ")} return ${value}; }`;
-  const unbound = replaceOnce(text, new RegExp(`@group\\(0\\) ?@binding\\(\\d+\\) ?var<storage, ?read> ?${name}: ?array<f32>;`), "");
+  const unbound = replaceOnce(
+    text,
+    new RegExp(`@group\\(0\\) ?@binding\\(\\d+\\) ?var<storage, ?read> ?${name}: ?array<f32>;`),
+    "",
+  );
   return replaceOnce(unbound, new RegExp(`fn load_${name}\\(i: ?u32\\) ?-> ?f32 ?\\{[^}]*\\}`), body);
 }
 
@@ -125,7 +134,9 @@ function inlineEpilogue(text: string, emitter: Emitter, kernel: Node, fused: rea
   scope.store(fused, fused);
   const raw = keep ? "out[i] = v; " : "";
   const body = `fn store(i: u32, v: f32) { ${raw}${scope.lines.join(" ")} }`;
-  const unbound = keep ? text : replaceOnce(text, /@group\(0\) ?@binding\(\d+\) ?var<storage, ?read_write> ?out: ?array<\w+>;/, "");
+  const unbound = keep
+    ? text
+    : replaceOnce(text, /@group\(0\) ?@binding\(\d+\) ?var<storage, ?read_write> ?out: ?array<\w+>;/, "");
   return replaceOnce(unbound, /fn store\(i: ?u32, ?v: ?f32\) ?\{[^}]*\}/, body);
 }
 

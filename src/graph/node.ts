@@ -41,13 +41,13 @@ export function apply<A extends Attrs>(primitive: Primitive<A>, inputs: readonly
   if (known) return known;
   const { shape, dtype } = primitive.aval(inputs, attrs);
   const node = new Node(primitive, inputs, attrs, shape, dtype);
-  youngest.uses.set(key, node as unknown as Node);
-  return node as unknown as Node;
+  youngest.uses.set(key, node);
+  return node;
 }
 
 /** Makes a node without inputs. The caller is responsible for reusing equal leaves. */
 export function leaf<A extends Attrs>(primitive: Primitive<A>, attrs: A, shape: Shape, dtype: DType): Node {
-  return new Node(primitive, [], attrs, shape, dtype) as unknown as Node;
+  return new Node(primitive, [], attrs, shape, dtype);
 }
 
 /** True if `node` is a result of `primitive`; narrows the type of its attributes. */

@@ -73,11 +73,7 @@ export interface LeafLowering {
   readonly kind: "leaf";
 }
 
-export type Lowering<A extends Attrs> =
-  | ElementwiseLowering<A>
-  | ViewLowering<A>
-  | KernelLowering<A>
-  | LeafLowering;
+export type Lowering<A extends Attrs> = ElementwiseLowering<A> | ViewLowering<A> | KernelLowering<A> | LeafLowering;
 
 export type Tangent = Node | null;
 

@@ -59,7 +59,13 @@ export function rewrite(
   const made = new Map(replaced);
   for (const node of reachable(outputs)) {
     if (made.has(node)) continue;
-    made.set(node, visit(node, node.inputs.map((x) => made.get(x)!)));
+    made.set(
+      node,
+      visit(
+        node,
+        node.inputs.map((x) => made.get(x)!),
+      ),
+    );
   }
   return outputs.map((y) => made.get(y)!);
 }

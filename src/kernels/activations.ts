@@ -2,7 +2,9 @@
 // give derivatives of every order.
 import type { Operand } from "../graph/leaves.ts";
 import type { Value } from "../graph/node.ts";
-import { add, clamp, erf, expm1, greater, minimum, mul, select, sigmoid, tanh } from "./elementwise.ts";
+import { add, mul } from "./arithmetic.ts";
+import { clamp, greater, minimum, select } from "./choice.ts";
+import { erf, expm1, sigmoid, tanh } from "./functions.ts";
 
 /** min(max(x, 0), 6). */
 export const relu6 = (x: Operand): Value => clamp(x, 0, 6);

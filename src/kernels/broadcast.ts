@@ -6,7 +6,18 @@ import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
 import { apply, is, type Node, type Value } from "../graph/node.ts";
 import { primitive, type Primitive } from "../graph/primitive.ts";
 import { padPrimitive, refill, reshape } from "./movement.ts";
-import { foldSingle, kept, LONG, reduceAxes, reduction, remaining, split, type Axes, type AxisRange, type ReduceOptions } from "./reduction.ts";
+import {
+  foldSingle,
+  kept,
+  LONG,
+  reduceAxes,
+  reduction,
+  remaining,
+  split,
+  type Axes,
+  type AxisRange,
+  type ReduceOptions,
+} from "./reduction.ts";
 import sumWgsl from "./wgsl/reduce_sum.wgsl";
 
 export const broadcastPrimitive: Primitive<{ shape: Shape }> = primitive({
@@ -44,7 +55,8 @@ export const broadcastPrimitive: Primitive<{ shape: Shape }> = primitive({
 export const broadcastTo = (x: Operand, shape: Shape): Value => apply(broadcastPrimitive, [lift(x)], { shape });
 
 /** A reduced value at every position of `shape` that it was reduced from. */
-export const spread = (y: Node, shape: Shape, range: AxisRange): Node => broadcastTo(reshape(y, kept(shape, range)), shape);
+export const spread = (y: Node, shape: Shape, range: AxisRange): Node =>
+  broadcastTo(reshape(y, kept(shape, range)), shape);
 
 export const sumPrimitive = reduction("sum", sumWgsl, 1, {
   multilinear: true,
@@ -91,8 +103,11 @@ export function sumRange(x: Value, range: AxisRange): Value {
   const columns = Math.ceil(Math.sqrt(length));
   const rows = Math.ceil(length / columns);
   const flat = reshape(x, [outer, length, inner]);
-  const padded = apply(padPrimitive, [flat], { low: [0, 0, 0], high: [0, rows * columns - length, 0], interior: [0, 0, 0] });
+  const padded = apply(padPrimitive, [flat], {
+    low: [0, 0, 0],
+    high: [0, rows * columns - length, 0],
+    interior: [0, 0, 0],
+  });
   const partial = apply(sumPrimitive, [reshape(padded, [outer, rows, columns, inner])], { start: 1, end: 2 });
   return reshape(apply(sumPrimitive, [partial], { start: 1, end: 2 }), remaining(x.shape, range));
 }
-

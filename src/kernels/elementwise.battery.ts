@@ -1,5 +1,5 @@
 import { onPairs, onShapes, type Battery } from "./battery.ts";
-import * as k from "./elementwise.ts";
+import * as k from "./index.ts";
 
 const POSITIVE = { low: 0.2, high: 3 };
 const WIDE = { low: -4, high: 4 };

@@ -1,12 +1,155 @@
-export * from "./activations.ts";
-export * from "./broadcast.ts";
-export * from "./conv.ts";
-export * from "./elementwise.ts";
-export * from "./gather.ts";
-export * from "./join.ts";
-export * from "./matmul.ts";
-export * from "./movement.ts";
-export * from "./norm.ts";
-export * from "./pool.ts";
-export * from "./reduce.ts";
-export * from "./softmax.ts";
+// The operations of aumann, and the primitives they are made of.
+export { elu, gelu, hardSigmoid, hardSwish, relu6, silu } from "./activations.ts";
+export {
+  abs,
+  absPrimitive,
+  add,
+  addPrimitive,
+  div,
+  divPrimitive,
+  mul,
+  mulPrimitive,
+  neg,
+  negPrimitive,
+  reciprocal,
+  reciprocalPrimitive,
+  sign,
+  signPrimitive,
+  square,
+  sub,
+  subPrimitive,
+} from "./arithmetic.ts";
+export { broadcastPrimitive, broadcastTo, sum, sumPrimitive, sumTo } from "./broadcast.ts";
+export {
+  cast,
+  castPrimitive,
+  clamp,
+  equal,
+  equalPrimitive,
+  greater,
+  greaterEqual,
+  greaterEqualPrimitive,
+  greaterPrimitive,
+  leakyRelu,
+  leakyReluPrimitive,
+  less,
+  lessEqual,
+  logicalAnd,
+  logicalAndPrimitive,
+  logicalNot,
+  logicalNotPrimitive,
+  logicalOr,
+  maximum,
+  maximumPrimitive,
+  minimum,
+  minimumPrimitive,
+  notEqual,
+  relu,
+  reluPrimitive,
+  select,
+  selectPrimitive,
+  stopGradient,
+  stopGradientPrimitive,
+} from "./choice.ts";
+export {
+  conv2d,
+  convForwardPrimitive,
+  convInputGrad,
+  convInputGradPrimitive,
+  convWeightGrad,
+  convWeightGradPrimitive,
+  type ConvOptions,
+} from "./conv.ts";
+export { elementwise } from "./elementwise.ts";
+export {
+  cos,
+  cosPrimitive,
+  erf,
+  erfPrimitive,
+  exp,
+  expm1,
+  expm1Primitive,
+  expPrimitive,
+  log,
+  log1p,
+  log1pPrimitive,
+  logPrimitive,
+  pow,
+  powConstantPrimitive,
+  power,
+  sigmoid,
+  sigmoidPrimitive,
+  sin,
+  sinPrimitive,
+  smoothRelu,
+  softplus,
+  softplusPrimitive,
+  sqrt,
+  sqrtPrimitive,
+  tanh,
+  tanhPrimitive,
+} from "./functions.ts";
+export {
+  embedding,
+  gather,
+  gatherPrimitive,
+  oneHot,
+  placePrimitive,
+  scatterAdd,
+  scatterAddPrimitive,
+  takeTarget,
+} from "./gather.ts";
+export { concat, concatPrimitive, pad, stack } from "./join.ts";
+export { matmul, matmulPrimitive, type MatmulOptions } from "./matmul.ts";
+export {
+  expandDims,
+  flip,
+  flipPrimitive,
+  index,
+  moveAxis,
+  padPrimitive,
+  reshape,
+  reshapePrimitive,
+  slice,
+  sliceAxis,
+  slicePrimitive,
+  squeeze,
+  transpose,
+  transposePrimitive,
+} from "./movement.ts";
+export {
+  batchNorm,
+  layerNorm,
+  localResponseNorm,
+  windowSumPrimitive,
+  type BatchNormOptions,
+  type LayerNormOptions,
+  type LocalResponseNormOptions,
+} from "./norm.ts";
+export {
+  argmaxWindowPrimitive,
+  avgPool2d,
+  avgPoolGradPrimitive,
+  avgPoolPrimitive,
+  gatherWindowPrimitive,
+  globalAvgPool2d,
+  globalMaxPool2d,
+  maxPool2d,
+  scatterWindowPrimitive,
+  type MaxPoolOptions,
+  type PoolOptions,
+  type AvgPoolOptions,
+} from "./pool.ts";
+export {
+  argmax,
+  argmaxPrimitive,
+  logSumExp,
+  logSumExpPrimitive,
+  max,
+  maxPrimitive,
+  mean,
+  min,
+  type ReduceOptions,
+} from "./reduce.ts";
+export { logSoftmax, softmax, softmaxPrimitive, softmaxTangentPrimitive } from "./softmax.ts";
+export { type Padding } from "./window.ts";

@@ -6,7 +6,7 @@ import { fill, lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Value } from "../graph/node.ts";
 import { primitive, type Primitive } from "../graph/primitive.ts";
 import { broadcastTo } from "./broadcast.ts";
-import { add, mul, sub } from "./elementwise.ts";
+import { add, mul, sub } from "./arithmetic.ts";
 import { expandDims, padPrimitive, sliceAxis } from "./movement.ts";
 
 export const concatPrimitive: Primitive<{ axis: number }> = primitive({
@@ -15,7 +15,10 @@ export const concatPrimitive: Primitive<{ axis: number }> = primitive({
     const first = inputs[0]!;
     for (const x of inputs) {
       const fits = x.shape.length === first.shape.length && x.shape.every((n, i) => i === axis || n === first.shape[i]);
-      if (!fits) throw new ShapeError(`concat: ${formatShape(x.shape)} does not fit ${formatShape(first.shape)} along axis ${axis}`);
+      if (!fits)
+        throw new ShapeError(
+          `concat: ${formatShape(x.shape)} does not fit ${formatShape(first.shape)} along axis ${axis}`,
+        );
       if (x.dtype !== first.dtype) throw new ShapeError(`concat: dtypes ${first.dtype} and ${x.dtype} differ`);
     }
     const extent = inputs.reduce((n, x) => n + x.shape[axis]!, 0);
@@ -31,20 +34,27 @@ export const concatPrimitive: Primitive<{ axis: number }> = primitive({
         const axes = at.axes();
         const end = context.u32(`end${argument}:${start}`, start);
         const when = `${axes[axis]!} < ${end}`;
-        if (offset > 0) axes[axis] = context.let(`${axes[axis]!} - ${context.u32(`end${argument - 1}:${offset}`, offset)}`);
+        if (offset > 0)
+          axes[axis] = context.let(`${axes[axis]!} - ${context.u32(`end${argument - 1}:${offset}`, offset)}`);
         return { argument, index: Index.ofAxes(x.shape, axes, context), ...(argument < inputs.length - 1 && { when }) };
       });
     },
   },
   jointlyLinear: "all",
   jvp: ({ inputs, attrs }, tangents) =>
-    concat(tangents.map((t, i) => t ?? fill(inputs[i]!.shape, 0)), attrs.axis),
+    concat(
+      tangents.map((t, i) => t ?? fill(inputs[i]!.shape, 0)),
+      attrs.axis,
+    ),
   transpose: (ct, { inputs, attrs: { axis } }, argument) => {
     const start = inputs.slice(0, argument).reduce((n, x) => n + x.shape[axis]!, 0);
     return sliceAxis(ct, axis, start, start + inputs[argument]!.shape[axis]!);
   },
   batch: (inputs, batched, { axis }, size) =>
-    concat(inputs.map((x, i) => (batched[i] ? x : broadcastTo(x, [size, ...x.shape]))), axis + 1),
+    concat(
+      inputs.map((x, i) => (batched[i] ? x : broadcastTo(x, [size, ...x.shape]))),
+      axis + 1,
+    ),
   fold: (inputs) => (inputs.length === 1 ? inputs[0] : undefined),
 });
 
@@ -58,13 +68,19 @@ export function concat(xs: readonly Operand[], axis: number): Value {
 }
 
 /** Joins values of equal shape along a new axis. */
-export const stack = (xs: readonly Operand[], axis = 0): Value => concat(xs.map((x) => expandDims(x, axis)), axis);
+export const stack = (xs: readonly Operand[], axis = 0): Value =>
+  concat(
+    xs.map((x) => expandDims(x, axis)),
+    axis,
+  );
 
 /** Surrounds x with `value`: widths [low, high] for each axis, none negative. */
 export function pad(x: Operand, widths: readonly (readonly [number, number])[], value = 0): Value {
   const node = lift(x);
   if (widths.length !== node.shape.length || widths.flat().some((n) => !Number.isInteger(n) || n < 0)) {
-    throw new ShapeError(`pad: expected ${node.shape.length} pairs of widths >= 0 for ${formatShape(node.shape)}, got ${JSON.stringify(widths)}`);
+    throw new ShapeError(
+      `pad: expected ${node.shape.length} pairs of widths >= 0 for ${formatShape(node.shape)}, got ${JSON.stringify(widths)}`,
+    );
   }
   const attrs = { low: widths.map((w) => w[0]), high: widths.map((w) => w[1]), interior: widths.map(() => 0) };
   const zeros = apply(padPrimitive, [node], attrs);

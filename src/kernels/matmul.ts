@@ -4,9 +4,8 @@ import { broadcastShapes, formatShape, numel, type Shape } from "../tensor/shape
 import { lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
 import { primitive, type KernelCall, type Primitive } from "../graph/primitive.ts";
-import { broadcastTo } from "./broadcast.ts";
+import { broadcastTo, sumTo } from "./broadcast.ts";
 import { reshape } from "./movement.ts";
-import { sumTo } from "./broadcast.ts";
 import { planesOf } from "./planes.ts";
 import matmulWgsl from "./wgsl/matmul.wgsl";
 import matmulVec4Wgsl from "./wgsl/matmul_vec4.wgsl";
@@ -95,7 +94,11 @@ export interface MatmulOptions {
  * Matrix product [..., M, K] x [..., K, N] -> [..., M, N]; leading axes broadcast.
  * @throws ShapeError if an operand has fewer than two axes or the inner extents differ
  */
-export function matmul(a: Operand, b: Operand, { transposeA: ta = false, transposeB: tb = false }: MatmulOptions = {}): Value {
+export function matmul(
+  a: Operand,
+  b: Operand,
+  { transposeA: ta = false, transposeB: tb = false }: MatmulOptions = {},
+): Value {
   const [x, y] = [lift(a), lift(b)];
   if (x.shape.length < 2 || y.shape.length < 2) {
     throw new ShapeError(`matmul: expected at least two axes, got ${formatShape(x.shape)} and ${formatShape(y.shape)}`);
@@ -106,6 +109,8 @@ export function matmul(a: Operand, b: Operand, { transposeA: ta = false, transpo
     const rows = apply(matmulPrimitive, [reshape(x, [-1, x.shape.at(-1)!]), reshape(y, y.shape.slice(-2))], { ta, tb });
     return reshape(rows, [...lead, m, n]);
   }
-  const whole = [x, y].map((z) => (planesOf(z.shape.slice(0, -2), lead) ? z : broadcastTo(z, [...lead, ...z.shape.slice(-2)])));
+  const whole = [x, y].map((z) =>
+    planesOf(z.shape.slice(0, -2), lead) ? z : broadcastTo(z, [...lead, ...z.shape.slice(-2)]),
+  );
   return apply(matmulPrimitive, whole, { ta, tb });
 }

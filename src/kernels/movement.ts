@@ -19,7 +19,9 @@ export const reshapePrimitive: Primitive<{ shape: Shape }> = primitive({
   name: "reshape",
   aval: ([x], { shape }) => {
     if (numel(shape) !== numel(x!.shape)) {
-      throw new ShapeError(`reshape: ${formatShape(x!.shape)} has ${numel(x!.shape)} elements, ${formatShape(shape)} has ${numel(shape)}`);
+      throw new ShapeError(
+        `reshape: ${formatShape(x!.shape)} has ${numel(x!.shape)} elements, ${formatShape(shape)} has ${numel(shape)}`,
+      );
     }
     return { shape, dtype: x!.dtype };
   },
@@ -57,11 +59,17 @@ export function expandDims(x: Operand, axis: number): Value {
 /** Drops axes of extent 1: those named, or all. */
 export function squeeze(x: Operand, axes?: number | readonly number[]): Value {
   const node = lift(x);
-  const named = axes === undefined ? node.shape.flatMap((n, i) => (n === 1 ? [i] : [])) : normalizeAxes("squeeze", axes, node.shape.length);
+  const named =
+    axes === undefined
+      ? node.shape.flatMap((n, i) => (n === 1 ? [i] : []))
+      : normalizeAxes("squeeze", axes, node.shape.length);
   for (const axis of named) {
     if (node.shape[axis] !== 1) throw new ShapeError(`squeeze: axis ${axis} of ${formatShape(node.shape)} is not 1`);
   }
-  return reshape(node, node.shape.filter((_, i) => !named.includes(i)));
+  return reshape(
+    node,
+    node.shape.filter((_, i) => !named.includes(i)),
+  );
 }
 
 // ---- transpose -----------------------------------------------------------------------------------------------------
@@ -83,12 +91,22 @@ export const transposePrimitive: Primitive<{ permutation: readonly number[] }> =
     if (permutation.every((axis, i) => axis === i)) return x;
     if (is(x!, transposePrimitive)) {
       const first = x.attrs.permutation;
-      return transpose(x.inputs[0]!, permutation.map((axis) => first[axis]!));
+      return transpose(
+        x.inputs[0]!,
+        permutation.map((axis) => first[axis]!),
+      );
     }
     const moved = permutation.filter((axis) => x!.shape[axis] !== 1);
     // Moving only axes of extent 1 leaves the order of the elements as it is.
-    if (moved.every((axis, i) => i === 0 || moved[i - 1]! < axis)) return reshape(x!, permutation.map((axis) => x!.shape[axis]!));
-    return refill(x!, permutation.map((axis) => x!.shape[axis]!));
+    if (moved.every((axis, i) => i === 0 || moved[i - 1]! < axis))
+      return reshape(
+        x!,
+        permutation.map((axis) => x!.shape[axis]!),
+      );
+    return refill(
+      x!,
+      permutation.map((axis) => x!.shape[axis]!),
+    );
   },
 });
 
@@ -102,9 +120,12 @@ const inverse = (permutation: readonly number[]): number[] => {
 export function transpose(x: Operand, permutation?: readonly number[]): Value {
   const node = lift(x);
   const rank = node.shape.length;
-  const order = permutation?.map((axis) => normalizeAxis("transpose", axis, rank)) ?? node.shape.map((_, i) => rank - 1 - i);
+  const order =
+    permutation?.map((axis) => normalizeAxis("transpose", axis, rank)) ?? node.shape.map((_, i) => rank - 1 - i);
   if (order.length !== rank || new Set(order).size !== rank) {
-    throw new ArgumentError(`transpose: [${order.join(", ")}] is not a permutation of the ${rank} axes of ${formatShape(node.shape)}`);
+    throw new ArgumentError(
+      `transpose: [${order.join(", ")}] is not a permutation of the ${rank} axes of ${formatShape(node.shape)}`,
+    );
   }
   return apply(transposePrimitive, [node], { permutation: order });
 }
@@ -137,7 +158,10 @@ export const slicePrimitive: Primitive<SliceAttrs> = primitive({
     kind: "view",
     pieces: ({ inputs, attrs }, at, context) => {
       const axes = attrs.starts.map((start, i) => {
-        const scaled = attrs.steps[i] === 1 ? at.axis(i) : `${at.axis(i)} * ${context.u32(`step${i}:${attrs.steps[i]!}`, attrs.steps[i]!)}`;
+        const scaled =
+          attrs.steps[i] === 1
+            ? at.axis(i)
+            : `${at.axis(i)} * ${context.u32(`step${i}:${attrs.steps[i]!}`, attrs.steps[i]!)}`;
         return start === 0 ? scaled : context.let(`${scaled} + ${context.u32(`start${i}:${start}`, start)}`);
       });
       return [{ argument: 0, index: Index.ofAxes(inputs[0]!.shape, axes, context) }];
@@ -158,11 +182,18 @@ export const slicePrimitive: Primitive<SliceAttrs> = primitive({
 });
 
 /** x[starts[0]:stops[0]:steps[0], ...]; negative bounds count from the end, a missing step is 1, steps are positive. */
-export function slice(x: Operand, starts: readonly number[], stops: readonly number[], steps?: readonly number[]): Value {
+export function slice(
+  x: Operand,
+  starts: readonly number[],
+  stops: readonly number[],
+  steps?: readonly number[],
+): Value {
   const node = lift(x);
   const { shape } = node;
   if (starts.length !== shape.length || stops.length !== shape.length || (steps && steps.length !== shape.length)) {
-    throw new ShapeError(`slice: expected ${shape.length} bounds for ${formatShape(shape)}, got ${starts.length} and ${stops.length}`);
+    throw new ShapeError(
+      `slice: expected ${shape.length} bounds for ${formatShape(shape)}, got ${starts.length} and ${stops.length}`,
+    );
   }
   const bound = (n: number, extent: number): number => Math.min(extent, Math.max(0, n < 0 ? n + extent : n));
   const attrs = {
@@ -170,7 +201,8 @@ export function slice(x: Operand, starts: readonly number[], stops: readonly num
     stops: stops.map((n, i) => bound(n, shape[i]!)),
     steps: steps ? [...steps] : shape.map(() => 1),
   };
-  if (attrs.steps.some((s) => !Number.isInteger(s) || s < 1)) throw new ArgumentError(`slice: steps must be positive integers, got [${attrs.steps.join(", ")}]`);
+  if (attrs.steps.some((s) => !Number.isInteger(s) || s < 1))
+    throw new ArgumentError(`slice: steps must be positive integers, got [${attrs.steps.join(", ")}]`);
   return apply(slicePrimitive, [node], attrs);
 }
 
@@ -180,7 +212,8 @@ export function index(x: Operand, axis: number, at: number): Value {
   const a = normalizeAxis("index", axis, node.shape.length);
   const extent = node.shape[a]!;
   const i = at < 0 ? at + extent : at;
-  if (!Number.isInteger(i) || i < 0 || i >= extent) throw new ArgumentError(`index: position ${at} is outside axis ${a} of ${formatShape(node.shape)}`);
+  if (!Number.isInteger(i) || i < 0 || i >= extent)
+    throw new ArgumentError(`index: position ${at} is outside axis ${a} of ${formatShape(node.shape)}`);
   return squeeze(sliceAxis(node, a, i, i + 1), a);
 }
 
@@ -188,7 +221,11 @@ export function index(x: Operand, axis: number, at: number): Value {
 export function sliceAxis(x: Operand, axis: number, start: number, stop: number): Value {
   const node = lift(x);
   const a = normalizeAxis("sliceAxis", axis, node.shape.length);
-  return slice(node, node.shape.map((_, i) => (i === a ? start : 0)), node.shape.map((n, i) => (i === a ? stop : n)));
+  return slice(
+    node,
+    node.shape.map((_, i) => (i === a ? start : 0)),
+    node.shape.map((n, i) => (i === a ? stop : n)),
+  );
 }
 
 interface PadAttrs extends Readonly<Record<string, unknown>> {
@@ -255,7 +292,11 @@ export const flipPrimitive: Primitive<{ axes: readonly number[] }> = primitive({
   },
   multilinear: true,
   transpose: (ct, { attrs }) => flip(ct, attrs.axes),
-  batch: ([x], _, { axes }) => flip(x!, axes.map((axis) => axis + 1)),
+  batch: ([x], _, { axes }) =>
+    flip(
+      x!,
+      axes.map((axis) => axis + 1),
+    ),
   fold: ([x], { axes }) => (axes.every((axis) => x!.shape[axis] === 1) ? x : refill(x!, x!.shape)),
 });
 /** Reverses the order along the given axes. */
@@ -263,4 +304,3 @@ export function flip(x: Operand, axes: number | readonly number[]): Value {
   const node = lift(x);
   return apply(flipPrimitive, [node], { axes: normalizeAxes("flip", axes, node.shape.length) });
 }
-

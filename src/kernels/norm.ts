@@ -5,7 +5,8 @@ import { formatShape, normalizeAxes, normalizeAxis, numel, sameShape, type Shape
 import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Value } from "../graph/node.ts";
 import { primitive, type Primitive } from "../graph/primitive.ts";
-import { add, div, mul, power, sqrt, square, sub } from "./elementwise.ts";
+import { add, div, mul, square, sub } from "./arithmetic.ts";
+import { power, sqrt } from "./functions.ts";
 import { reshape } from "./movement.ts";
 import { mean } from "./reduce.ts";
 import windowSumWgsl from "./wgsl/window_sum.wgsl";

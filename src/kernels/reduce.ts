@@ -4,10 +4,23 @@ import { lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
 import type { Primitive, Tangent } from "../graph/primitive.ts";
 import { spread, sum, sumRange } from "./broadcast.ts";
-import { exp, mul, neg, sub } from "./elementwise.ts";
+import { mul, neg, sub } from "./arithmetic.ts";
+import { exp } from "./functions.ts";
 import { gather } from "./gather.ts";
 import { reshape, transpose } from "./movement.ts";
-import { assertNotEmpty, foldSingle, kept, LONG, reduceAxes, reduction, remaining, split, type Axes, type AxisRange, type ReduceOptions } from "./reduction.ts";
+import {
+  assertNotEmpty,
+  foldSingle,
+  kept,
+  LONG,
+  reduceAxes,
+  reduction,
+  remaining,
+  split,
+  type Axes,
+  type AxisRange,
+  type ReduceOptions,
+} from "./reduction.ts";
 import argmaxWgsl from "./wgsl/argmax.wgsl";
 import logSumExpWgsl from "./wgsl/logsumexp.wgsl";
 import maxWgsl from "./wgsl/reduce_max.wgsl";

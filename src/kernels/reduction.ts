@@ -47,7 +47,10 @@ export function reduction(
   return self;
 }
 
-export const remaining = (shape: Shape, { start, end }: AxisRange): Shape => [...shape.slice(0, start), ...shape.slice(end)];
+export const remaining = (shape: Shape, { start, end }: AxisRange): Shape => [
+  ...shape.slice(0, start),
+  ...shape.slice(end),
+];
 
 /** `shape` with 1 for every axis of the range: what a reduced value looks like beside its argument. */
 export const kept = (shape: Shape, { start, end }: AxisRange): Shape =>

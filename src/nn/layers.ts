@@ -4,7 +4,7 @@ import type { Operand } from "../graph/leaves.ts";
 import { lift } from "../graph/leaves.ts";
 import type { Value } from "../graph/node.ts";
 import { conv2d, type ConvOptions } from "../kernels/conv.ts";
-import { add } from "../kernels/elementwise.ts";
+import { add } from "../kernels/arithmetic.ts";
 import { embedding as lookUp } from "../kernels/gather.ts";
 import { matmul } from "../kernels/matmul.ts";
 import { reshape } from "../kernels/movement.ts";

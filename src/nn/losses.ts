@@ -1,7 +1,9 @@
 // What training makes small. Each is a mean over the batch, a scalar.
 import { lift, type Operand } from "../graph/leaves.ts";
 import type { Value } from "../graph/node.ts";
-import { abs, add, maximum, mul, neg, softplus, square, sub } from "../kernels/elementwise.ts";
+import { abs, add, mul, neg, square, sub } from "../kernels/arithmetic.ts";
+import { maximum } from "../kernels/choice.ts";
+import { softplus } from "../kernels/functions.ts";
 import { takeTarget } from "../kernels/gather.ts";
 import { mean } from "../kernels/reduce.ts";
 import { logSoftmax } from "../kernels/softmax.ts";

@@ -1,6 +1,7 @@
 // Optimisers as functions from values to values: a training step (forward, backward, update) is one program.
 import type { Value } from "../graph/node.ts";
-import { add, div, expm1, mul, neg, sqrt, square, sub } from "../kernels/elementwise.ts";
+import { add, div, mul, neg, square, sub } from "../kernels/arithmetic.ts";
+import { expm1, sqrt } from "../kernels/functions.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
 

@@ -5,7 +5,7 @@ import { input } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
 import type { Attrs, Primitive, Tangent } from "../graph/primitive.ts";
 import { reachable, trace } from "../graph/trace.ts";
-import { add, mul } from "../kernels/elementwise.ts";
+import { add, mul } from "../kernels/arithmetic.ts";
 import { jvpGraph } from "../autograd/jvp.ts";
 import { vjpGraph } from "../autograd/transpose.ts";
 import { axpy, dot, worstError, zeros, type Array64 } from "./array.ts";

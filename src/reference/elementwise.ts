@@ -1,6 +1,6 @@
 // f64 definitions of the elementwise primitives: one expression each.
 import type { Attrs, Primitive } from "../graph/primitive.ts";
-import * as k from "../kernels/elementwise.ts";
+import * as k from "../kernels/index.ts";
 import { define } from "./definition.ts";
 import { erf, sigmoid, softplus } from "./special.ts";
 

@@ -8,7 +8,7 @@ import { input } from "../../src/graph/leaves.ts";
 import type { Node } from "../../src/graph/node.ts";
 import { reachable, trace } from "../../src/graph/trace.ts";
 import type { BatteryCase } from "../../src/kernels/battery.ts";
-import { add, mul } from "../../src/kernels/elementwise.ts";
+import { add, mul } from "../../src/kernels/arithmetic.ts";
 import { generator, randomArray, type Range } from "../../src/reference/random.ts";
 import { verify } from "../../src/reference/verify.ts";
 import { formatShape } from "../../src/tensor/shape.ts";

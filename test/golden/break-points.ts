@@ -6,42 +6,45 @@ import type { Context } from "./context.ts";
 import { hasKinks } from "./network.ts";
 
 const SMOOTH_NODES = 512;
-const CELLS = 256;
+const CELLS = 512;
+/**
+ * Where sampling begins. A constant baseline makes all windows of a max pool ties, which in f32 they remain for a while.
+ * What lies before takes the value found here.
+ */
+const START = 2 ** -11;
 /** Gradients are evaluated in batches of one size, so that one program serves all. */
 const BATCH = 128;
 /** What one cell may contribute to the error, relative to the largest attribution. */
-const CELL_ERROR = 1e-6;
+const CELL_ERROR = 4e-6;
 const NARROWEST = 2 ** -20;
 
 /** The integrand at one position: gradient times difference, for all elements of all inputs. */
 type Sample = Float64Array;
 
-/** A cell with the integrand at both ends and in its middle. */
 interface Cell {
   readonly from: number;
-  readonly width: number;
-  readonly samples: readonly [Sample, Sample, Sample];
+  readonly to: number;
+  /** The integrand at both ends. */
+  readonly samples: readonly [Sample, Sample];
 }
 
 /**
- * Nodes and weights with which the integral from `baseline` to the input is exact to about 1e-5 for all examples.
+ * Nodes and weights with which the integral from `baseline` to the input is exact to a few 1e-5 for all examples.
  * @param baseline arrays of the inputs' shapes, in order
  */
 export async function convergedPoints(c: Context, baseline: readonly HostArray[]): Promise<Quadrature> {
   if (!hasKinks(c.case_)) return gaussLegendre(SMOOTH_NODES);
-  const samples = await integrand(c, baseline, Array.from({ length: 2 * CELLS + 1 }, (_, i) => i / (2 * CELLS)));
+  const edges = Array.from({ length: CELLS + 1 }, (_, i) => START + ((1 - START) * i) / CELLS);
+  const samples = await integrand(c, baseline, edges);
   const scales = largestAttributions(c, samples);
-  const weights = new Map<number, number>();
-  let open = Array.from({ length: CELLS }, (_, i): Cell => {
-    const [a, m, b] = samples.slice(2 * i, 2 * i + 3);
-    return { from: i / CELLS, width: 1 / CELLS, samples: [a!, m!, b!] };
-  });
+  const weights = new Map([[START, START]]);
+  let open = samples.slice(1).map((sample, i): Cell => ({ from: edges[i]!, to: edges[i + 1]!, samples: [samples[i]!, sample] }));
   while (open.length > 0) {
-    const isRough = open.map((cell) => cell.width > NARROWEST && error(cell, scales) > CELL_ERROR);
-    open.filter((_, i) => !isRough[i]).forEach((cell) => addSimpson(weights, cell));
-    const rough = open.filter((_, i) => isRough[i]);
-    const middles = await integrand(c, baseline, rough.flatMap(({ from, width }) => [from + width / 4, from + (width * 3) / 4]));
-    open = rough.flatMap((cell, i) => halves(cell, middles[2 * i]!, middles[2 * i + 1]!));
+    const rough = open.map((cell) => cell.to - cell.from > NARROWEST && error(cell, scales) > CELL_ERROR);
+    open.filter((_, i) => !rough[i]).forEach((cell) => addTrapezoid(weights, cell));
+    const split = open.filter((_, i) => rough[i]);
+    const middles = await integrand(c, baseline, split.map(({ from, to }) => (from + to) / 2));
+    open = split.flatMap((cell, i) => halves(cell, middles[i]!));
   }
   const nodes = [...weights.keys()].sort((a, b) => a - b);
   return { nodes, weights: nodes.map((a) => weights.get(a)!) };
@@ -74,25 +77,21 @@ function largestAttributions(c: Context, samples: readonly Sample[]): Float64Arr
   return means;
 }
 
-/** How much the middle departs from the line between the ends, times the width: small for smooth cells and narrow ones. */
-function error({ width, samples: [a, m, b] }: Cell, scales: Float64Array): number {
+/** How much the integrand differs between the ends, times the width: bounds the error where it jumps in between. */
+function error({ from, to, samples: [a, b] }: Cell, scales: Float64Array): number {
   let largest = 0;
-  for (let i = 0; i < m.length; i++) largest = Math.max(largest, Math.abs(a[i]! - 2 * m[i]! + b[i]!) / scales[i]!);
-  return largest * width;
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(b[i]! - a[i]!) / scales[i]!);
+  return largest * (to - from);
 }
 
-function addSimpson(weights: Map<number, number>, { from, width }: Cell): void {
-  const share = [1 / 6, 4 / 6, 1 / 6];
-  share.forEach((w, k) => {
-    const at = from + (k * width) / 2;
-    weights.set(at, (weights.get(at) ?? 0) + w * width);
-  });
+function addTrapezoid(weights: Map<number, number>, { from, to }: Cell): void {
+  for (const end of [from, to]) weights.set(end, (weights.get(end) ?? 0) + (to - from) / 2);
 }
 
-function halves({ from, width, samples: [a, m, b] }: Cell, left: Sample, right: Sample): [Cell, Cell] {
-  const half = width / 2;
+function halves({ from, to, samples: [a, b] }: Cell, middle: Sample): [Cell, Cell] {
+  const at = (from + to) / 2;
   return [
-    { from, width: half, samples: [a, left, m] },
-    { from: from + half, width: half, samples: [m, right, b] },
+    { from, to: at, samples: [a, middle] },
+    { from: at, to, samples: [middle, b] },
   ];
 }

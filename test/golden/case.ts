@@ -47,6 +47,7 @@ export interface RealModelFile {
   readonly target: number;
   readonly rule: string;
   readonly nodes: number;
+  readonly f_baseline: number;
 }
 
 export interface Case<File = CaseFile> {

@@ -80,7 +80,7 @@ describe("loadOnnx", () => {
   test("any value of the graph can be an output", () =>
     withCleanDevice(async (device) => {
       const loaded = await loadOnnx(device, small, { outputs: ["h", "y"] });
-      compile(device, (x) => Object.values(loaded.apply({ x })), [{ shape: [1, 2] }]);
+      compile(device, (x) => Object.values(loaded.apply({ x }) as Record<string, typeof x>), [{ shape: [1, 2] }]);
       await expect(loadOnnx(device, small, { outputs: ["z"] })).rejects.toThrow(/"z"/);
       loaded.dispose();
     }));

@@ -11,7 +11,7 @@ import {
   type ConvAttrs,
   type ConvOptions,
 } from "../../src/kernels/conv.ts";
-import { mul } from "../../src/kernels/elementwise.ts";
+import { mul } from "../../src/kernels/arithmetic.ts";
 import { sum } from "../../src/kernels/broadcast.ts";
 import { fill, input } from "../../src/graph/leaves.ts";
 import { ArgumentError, hostArray, numel, ShapeError, type Shape } from "../../src/tensor/index.ts";

@@ -4,7 +4,7 @@ import { batchAll, grad } from "../../src/autograd/index.ts";
 import { input } from "../../src/graph/leaves.ts";
 import type { Value } from "../../src/graph/node.ts";
 import { trace } from "../../src/graph/trace.ts";
-import { mul, square } from "../../src/kernels/elementwise.ts";
+import { mul, square } from "../../src/kernels/arithmetic.ts";
 import { embedding, gather, oneHot, scatterAdd, takeTarget } from "../../src/kernels/gather.ts";
 import { stack } from "../../src/kernels/join.ts";
 import { index } from "../../src/kernels/movement.ts";

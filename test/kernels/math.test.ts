@@ -1,6 +1,6 @@
 // The helper functions of elementwise WGSL against double precision, in dense sweeps over all magnitudes.
 import { describe, expect, test } from "vitest";
-import * as k from "../../src/kernels/elementwise.ts";
+import * as k from "../../src/kernels/index.ts";
 import type { Value } from "../../src/graph/node.ts";
 import { hostArray } from "../../src/tensor/index.ts";
 import { absolute, random, relative, run, worst } from "./run.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { grad } from "../../src/autograd/index.ts";
 import { trace } from "../../src/graph/trace.ts";
-import { mul } from "../../src/kernels/elementwise.ts";
+import { mul } from "../../src/kernels/arithmetic.ts";
 import { batchNorm, layerNorm, localResponseNorm } from "../../src/kernels/norm.ts";
 import { sum } from "../../src/kernels/broadcast.ts";
 import { hostArray, ShapeError } from "../../src/tensor/index.ts";

@@ -4,7 +4,8 @@ import { grad, hvp, jvp } from "../../src/autograd/index.ts";
 import { input } from "../../src/graph/leaves.ts";
 import { is, type Node } from "../../src/graph/node.ts";
 import { reachable } from "../../src/graph/trace.ts";
-import { exp, mul, square } from "../../src/kernels/elementwise.ts";
+import { mul, square } from "../../src/kernels/arithmetic.ts";
+import { exp } from "../../src/kernels/functions.ts";
 import {
   argmaxWindowPrimitive,
   avgPool2d,

@@ -1,7 +1,7 @@
 // Reductions against plain loops in double precision, and their derivatives against closed forms.
 import { describe, expect, test } from "vitest";
 import { grad, hvp } from "../../src/autograd/index.ts";
-import { mul, square } from "../../src/kernels/elementwise.ts";
+import { mul, square } from "../../src/kernels/arithmetic.ts";
 import { sum, sumTo } from "../../src/kernels/broadcast.ts";
 import { argmax, logSumExp, max, mean, min } from "../../src/kernels/reduce.ts";
 import { trace } from "../../src/graph/trace.ts";

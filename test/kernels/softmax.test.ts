@@ -4,7 +4,7 @@ import { grad, hessian, jvp } from "../../src/autograd/index.ts";
 import type { Value } from "../../src/graph/node.ts";
 import { index } from "../../src/kernels/movement.ts";
 import { sum } from "../../src/kernels/broadcast.ts";
-import { mul } from "../../src/kernels/elementwise.ts";
+import { mul } from "../../src/kernels/arithmetic.ts";
 import { logSoftmax, softmax } from "../../src/kernels/softmax.ts";
 import { hostArray } from "../../src/tensor/index.ts";
 import { absolute, random, relative, run, worst } from "./run.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/compiler/program.ts";
-import { relu, tanh } from "../../src/kernels/elementwise.ts";
+import { relu } from "../../src/kernels/choice.ts";
+import { tanh } from "../../src/kernels/functions.ts";
 import * as nn from "../../src/nn/index.ts";
 import { hostArray, type HostArray } from "../../src/tensor/index.ts";
 import { withCleanDevice } from "../gpu.ts";

@@ -17,8 +17,8 @@ export interface ParameterStore {
   tensor(constant: Constant): Tensor;
   /** Gives a constant the name under which its tensor appears among the parameters. */
   name(constant: Constant, name: string): void;
-  /** A constant computed from others, once for each name: tracing a model again uploads nothing. */
-  derived(name: string, compute: () => Constant): Constant;
+  /** A constant computed from `source`, kept under a name: tracing a model again computes and uploads nothing. */
+  derived(name: string, source: Constant, compute: () => Constant): Constant;
   dispose(): void;
 }
 
@@ -26,7 +26,7 @@ export function parameterStore(device: Device): ParameterStore {
   const names = new WeakMap<Constant, string>();
   const byIdentity = new WeakMap<Constant, Tensor>();
   const byContent = new Map<string, Tensor>();
-  const computed = new Map<string, Constant>();
+  const computed = new Map<string, { source: Constant; made: Constant }>();
   const parameters: Record<string, Tensor> = {};
   const owned: Tensor[] = [];
   let disposed = false;
@@ -55,11 +55,14 @@ export function parameterStore(device: Device): ParameterStore {
     tensor,
     operand: (c) => (c.shape.length === 0 && c.dtype === "f32" ? c.data[0]! : tensor(c)),
     name: (c, name) => void names.set(c, name),
-    derived(name, compute) {
-      const known = computed.get(name) ?? compute();
-      computed.set(name, known);
-      names.set(known, name);
-      return known;
+    derived(name, source, compute) {
+      const known = computed.get(name);
+      // What a file computes from shapes differs from trace to trace.
+      if (known?.source === source) return known.made;
+      const made = compute();
+      computed.set(name, { source, made });
+      names.set(made, name);
+      return made;
     },
     dispose() {
       disposed = true;

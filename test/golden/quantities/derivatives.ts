@@ -1,6 +1,7 @@
 // Outputs and their derivatives at the input (and the baseline). All of a case run as one program.
 import type { Value } from "../../../src/graph/node.ts";
-import { addPresent, mul, reshape, sub, sum } from "../../../src/kernels/index.ts";
+import { addPresent } from "../../../src/kernels/arithmetic.ts";
+import { mul, reshape, sub, sum } from "../../../src/kernels/index.ts";
 import { grad, hessian, jacobian, jvp, vjp, type Fn } from "../../../src/autograd/index.ts";
 import { exampleSize, type Context, type Quantity } from "../context.ts";
 

@@ -1,6 +1,6 @@
 // Arithmetic, comparisons and activations. Between constants they are computed at once: models do arithmetic on shapes.
 import * as act from "../../../kernels/activations.ts";
-import * as el from "../../../kernels/elementwise.ts";
+import * as el from "../../../kernels/index.ts";
 import { lift, type Operand } from "../../../graph/leaves.ts";
 import { Node, type Value } from "../../../graph/node.ts";
 import type { DType } from "../../../tensor/dtype.ts";

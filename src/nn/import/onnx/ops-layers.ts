@@ -1,6 +1,7 @@
 // Operators with weights, windows or statistics: what a network's time goes into.
 import { convInputGrad, conv2d } from "../../../kernels/conv.ts";
-import { add, mul, reciprocal, sqrt, square, sub } from "../../../kernels/elementwise.ts";
+import { add, mul, reciprocal, square, sub } from "../../../kernels/arithmetic.ts";
+import { sqrt } from "../../../kernels/functions.ts";
 import { matmul } from "../../../kernels/matmul.ts";
 import { expandDims, reshape, squeeze } from "../../../kernels/movement.ts";
 import { batchNorm, layerNorm, localResponseNorm } from "../../../kernels/norm.ts";
@@ -10,9 +11,9 @@ import { logSoftmax, softmax } from "../../../kernels/softmax.ts";
 import type { Padding } from "../../../kernels/window.ts";
 import type { Value } from "../../../graph/node.ts";
 import { formatShape, numel } from "../../../tensor/shape.ts";
-import { numbersOf } from "../constant.ts";
+import type { Constant } from "../constant.ts";
 import { foldBatchNorm } from "../fold-batch-norm.ts";
-import { fail, float, int, ints, isConstant, item, operand, optionalValue, text, value } from "./call.ts";
+import { fail, float, int, ints, isConstant, item, nodeName, operand, optionalValue, text, value } from "./call.ts";
 import type { Call, Operator } from "./call.ts";
 
 type Two = readonly [number, number];
@@ -153,8 +154,8 @@ const batchNormalization: Operator = (call) => {
   const statistics = [1, 2, 3, 4].map((i) => item(call, i));
   const x = value(call, 0);
   if (statistics.every(isConstant)) {
-    const [scale, offset, mean, variance] = statistics.map(numbersOf) as [number[], number[], number[], number[]];
-    return foldBatchNorm(call.store, call.node.input[1]!, x, { scale, offset, mean, variance, epsilon });
+    const [scale, offset, mean, variance] = statistics as [Constant, Constant, Constant, Constant];
+    return foldBatchNorm(call.store, nodeName(call.node), x, { scale, offset, mean, variance, epsilon });
   }
   const [scale, offset, average, variance] = [1, 2, 3, 4].map((i) => value(call, i));
   return batchNorm(x, { mean: average!, variance: variance!, scale: scale!, offset: offset!, epsilon });

@@ -1,5 +1,6 @@
 // Reductions. On constants (products of shapes, mostly) they are computed at once.
-import { abs, log, sqrt, square } from "../../../kernels/elementwise.ts";
+import { abs, square } from "../../../kernels/arithmetic.ts";
+import { log, sqrt } from "../../../kernels/functions.ts";
 import * as re from "../../../kernels/index.ts";
 import type { Value } from "../../../graph/node.ts";
 import { normalizeAxes, normalizeAxis, stridesOf } from "../../../tensor/shape.ts";

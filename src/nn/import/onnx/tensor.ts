@@ -51,6 +51,15 @@ function elementType(what: string, dataType: number): ElementType {
 
 /** @throws FormatError when the data do not match the declared shape, or lie outside the file */
 export function constantFromOnnx(tensor: OnnxTensor, what = `tensor "${tensor.name}"`): Constant {
+  const made = decoded.get(tensor) ?? decode(tensor, what);
+  decoded.set(tensor, made);
+  return made;
+}
+
+/** Decoded once: equal objects are uploaded once, however often a model is traced. */
+const decoded = new WeakMap<OnnxTensor, Constant>();
+
+function decode(tensor: OnnxTensor, what: string): Constant {
   const type = elementType(what, tensor.dataType);
   const { dtype } = type;
   const shape = tensor.dims;

@@ -1,7 +1,7 @@
 // Convolutions and pooling of TensorFlow: weights [h, w, in, out] become [out, in, h, w] once, when a model is loaded.
 import type { Value } from "../../../graph/node.ts";
 import { conv2d } from "../../../kernels/conv.ts";
-import { add } from "../../../kernels/elementwise.ts";
+import { add } from "../../../kernels/arithmetic.ts";
 import { reshape } from "../../../kernels/movement.ts";
 import type { Padding } from "../../../kernels/window.ts";
 import { constantOf, transposeConstant, type Constant } from "../constant.ts";
@@ -27,7 +27,7 @@ export function convolve(
 ): Value {
   const { name, stride, dilation, padding, depthwise } = spec;
   const [h, w, c, m] = kernel.shape as [number, number, number, number];
-  const weights = store.derived(name, () => {
+  const weights = store.derived(name, kernel, () => {
     const turned = transposeConstant(kernel, depthwise ? [2, 3, 0, 1] : [3, 2, 0, 1]);
     return depthwise ? constantOf(turned.data, [c * m, 1, h, w], "f32") : turned;
   });

@@ -1,13 +1,14 @@
 // Operators with weights, windows or statistics.
 import type { Value } from "../../../graph/node.ts";
 import * as act from "../../../kernels/activations.ts";
-import * as el from "../../../kernels/elementwise.ts";
+import * as el from "../../../kernels/index.ts";
 import { matmul } from "../../../kernels/matmul.ts";
 import { transpose } from "../../../kernels/movement.ts";
 import { avgPool2d, maxPool2d } from "../../../kernels/pool.ts";
 import * as re from "../../../kernels/index.ts";
 import { logSoftmax, softmax } from "../../../kernels/softmax.ts";
 import { normalizeAxes } from "../../../tensor/shape.ts";
+import type { Constant } from "../constant.ts";
 import { foldBatchNorm } from "../fold-batch-norm.ts";
 import { convolve } from "./convolve.ts";
 import { asFile, fileShape, laid, picture, storedAxis, type Laid } from "./layout.ts";
@@ -88,11 +89,11 @@ const averagePool: Operator = (call) => {
 };
 
 const batchNormalization: Operator = (call) => {
-  const [scale, offset, mean, variance] = [1, 2, 3, 4].map((i) => numbers(call, i)) as [
-    number[],
-    number[],
-    number[],
-    number[],
+  const [scale, offset, mean, variance] = [1, 2, 3, 4].map((i) => constant(call, i)) as [
+    Constant,
+    Constant,
+    Constant,
+    Constant,
   ];
   const statistics = { scale, offset, mean, variance, epsilon: float(call, "epsilon", 1e-3) };
   return picture(foldBatchNorm(call.store, call.node.name, pictureInput(call, 0), statistics));

@@ -3,7 +3,7 @@ import type { Operand } from "../../../graph/leaves.ts";
 import type { Value } from "../../../graph/node.ts";
 import { lift } from "../../../graph/leaves.ts";
 import * as act from "../../../kernels/activations.ts";
-import * as el from "../../../kernels/elementwise.ts";
+import * as el from "../../../kernels/index.ts";
 import * as mv from "../../../kernels/index.ts";
 import { normalizeAxis, numel, type Shape } from "../../../tensor/shape.ts";
 import { concatConstants, constantOf, mapConstant, resolveShape, zipConstants, type Constant } from "../constant.ts";

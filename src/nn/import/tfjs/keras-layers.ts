@@ -1,7 +1,7 @@
 // The layers of Keras, by class name.
 import type { Value } from "../../../graph/node.ts";
 import * as act from "../../../kernels/activations.ts";
-import * as el from "../../../kernels/elementwise.ts";
+import * as el from "../../../kernels/index.ts";
 import { matmul } from "../../../kernels/matmul.ts";
 import * as mv from "../../../kernels/index.ts";
 import { avgPool2d, maxPool2d } from "../../../kernels/pool.ts";
@@ -9,7 +9,7 @@ import { max, mean } from "../../../kernels/reduce.ts";
 import { softmax } from "../../../kernels/softmax.ts";
 import { FormatError } from "../../../tensor/errors.ts";
 import { numel } from "../../../tensor/shape.ts";
-import { numbersOf, resolveShape, type Constant } from "../constant.ts";
+import { resolveShape, type Constant } from "../constant.ts";
 import { foldBatchNorm } from "../fold-batch-norm.ts";
 import type { ParameterStore } from "../store.ts";
 import { convolve } from "./convolve.ts";
@@ -98,12 +98,12 @@ const batchNormalization: Layer = (call) => {
   const axis = call.config["axis"] as number | number[] | undefined;
   const at = Array.isArray(axis) ? axis[0] : axis;
   if (at !== undefined && at !== -1 && at !== last) fail(call, `normalises axis ${at}; supported is the last`);
-  const values = (kind: string): number[] | undefined => call.weight(kind) && numbersOf(call.weight(kind)!);
+  const [scale, offset] = [call.weight("gamma"), call.weight("beta")];
   const statistics = {
-    mean: numbersOf(needed(call, "moving_mean")),
-    variance: numbersOf(needed(call, "moving_variance")),
-    ...(values("gamma") && { scale: values("gamma")! }),
-    ...(values("beta") && { offset: values("beta")! }),
+    mean: needed(call, "moving_mean"),
+    variance: needed(call, "moving_variance"),
+    ...(scale && { scale }),
+    ...(offset && { offset }),
     epsilon: number(call, "epsilon", 1e-3),
   };
   if (!x.picture && last !== 1) fail(call, `got an input of ${last + 1} axes; supported are 2 and 4`);

@@ -77,7 +77,7 @@ export function aligned(
   const operands = items.map((x, i): Operand => {
     if (!isConstant(x)) return x.picture ? x.value : asPicture(laid(reshape(x.value, rank4(x.value.shape))));
     if (x.data.length === 1 && x.dtype === "f32") return x.data[0]!;
-    const turned = store.derived(`${name}/${i}`, () => transposeConstant({ ...x, shape: rank4(x.shape) }, TO_FIRST));
+    const turned = store.derived(`${name}/${i}`, x, () => transposeConstant({ ...x, shape: rank4(x.shape) }, TO_FIRST));
     return lift(store.tensor(turned));
   });
   return { operands, picture: true };

@@ -1,0 +1,4 @@
+// Entry of the command aumann.
+import { main } from "./command.ts";
+
+process.exitCode = await main(process.argv.slice(2));

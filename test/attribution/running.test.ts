@@ -1,0 +1,171 @@
+// How an attribution runs: few dispatches and one readback, progress, abort, and nothing left behind.
+import { describe, expect, test } from "vitest";
+import { integratedGradients, type Progress } from "../../src/attribution/index.ts";
+import { DEFAULT_MEMORY_BUDGET } from "../../src/attribution/chunks.ts";
+import { relu } from "../../src/kernels/index.ts";
+import { activation, dense, modelOf, sequential, type Model } from "../../src/nn/index.ts";
+import { type Device } from "../../src/tensor/index.ts";
+import { withCleanDevice } from "../gpu.ts";
+import { drawArray } from "./networks.ts";
+
+const x = drawArray([2, 4], 81, 2);
+
+async function withModel(work: (model: Model, device: Device) => Promise<void>): Promise<void> {
+  await withCleanDevice(async (device) => {
+    const network = sequential([
+      ["first", dense(4, 64)],
+      ["relu", activation(relu)],
+      ["second", dense(64, 32)],
+      ["relu again", activation(relu)],
+      ["last", dense(32, 3)],
+    ]);
+    const model = modelOf(network, network.init(device, 8), [4]);
+    try {
+      await work(model, device);
+    } finally {
+      model.dispose();
+    }
+  });
+}
+
+/** A budget that makes about `chunks` chunks of 40 steps. */
+async function tightBudget(model: Model): Promise<number> {
+  const { plan } = await integratedGradients(model, x, { steps: 40 });
+  return 0.3 * plan.bytes;
+}
+
+describe("the work", () => {
+  test("is one submit and one readback", () =>
+    withModel(async (model, device) => {
+      const before = { ...device.counters };
+      const { plan } = await integratedGradients(model, x, { steps: 40 });
+      expect(device.counters.submits - before.submits).toBe(1);
+      expect(device.counters.readbacks - before.readbacks).toBe(1);
+      expect(plan.submits).toBe(1);
+      expect(device.counters.dispatches - before.dispatches).toBe(plan.dispatches);
+    }));
+
+  test("is as many dispatches for 3 steps as for 200", () =>
+    withModel(async (model, device) => {
+      const counts = [];
+      for (const steps of [3, 40, 200]) {
+        const before = device.counters.dispatches;
+        const { plan } = await integratedGradients(model, x, { steps });
+        expect(plan.chunks).toBe(1);
+        counts.push([plan.dispatchesPerChunk, plan.dispatches, device.counters.dispatches - before]);
+      }
+      expect(counts[1]).toEqual(counts[0]);
+      expect(counts[2]).toEqual(counts[0]);
+      expect(counts[0]![1]).toBeLessThan(20);
+    }));
+
+  test("shares its pipelines between numbers of steps and batch sizes", () =>
+    withModel(async (model, device) => {
+      await integratedGradients(model, x, { steps: 40 });
+      const { pipelines } = device.counters;
+      await integratedGradients(model, x, { steps: 64 });
+      await integratedGradients(model, drawArray([4, 4], 82), { steps: 40 });
+      expect(device.counters.pipelines).toBe(pipelines);
+    }));
+
+  test("in chunks has still one readback", () =>
+    withModel(async (model, device) => {
+      const memoryBudget = await tightBudget(model);
+      const before = { ...device.counters };
+      const { plan } = await integratedGradients(model, x, { steps: 40, memoryBudget });
+      expect(plan.chunks).toBeGreaterThan(2);
+      expect(plan.bytes).toBeLessThanOrEqual(memoryBudget);
+      expect(device.counters.readbacks - before.readbacks).toBe(1);
+      expect(plan.submits).toBe(device.counters.submits - before.submits);
+      expect(plan.submits).toBeLessThanOrEqual(plan.chunks);
+    }));
+
+  test("takes about the memory that it planned", () =>
+    withModel(async (model, device) => {
+      const run = { steps: 256, memoryBudget: DEFAULT_MEMORY_BUDGET };
+      await integratedGradients(model, x, run);
+      device.resetPeak();
+      const { live } = device.memory;
+      const { plan } = await integratedGradients(model, x, run);
+      // Sizes are rounded up to the pool's size classes.
+      expect(device.memory.peak - live).toBeLessThan(1.25 * plan.bytes + 32_768);
+    }));
+});
+
+describe("progress", () => {
+  for (const share of [1, 0.3]) {
+    test(`grows to the total, ${share === 1 ? "one chunk" : "several chunks"}`, () =>
+      withModel(async (model) => {
+        const { plan } = await integratedGradients(model, x, { steps: 40 });
+        const seen: Progress[] = [];
+        const onProgress = (progress: Progress): void => void seen.push(progress);
+        const result = await integratedGradients(model, x, { steps: 40, memoryBudget: share * plan.bytes, onProgress });
+        expect(seen).toHaveLength(result.plan.chunks);
+        expect(seen.at(-1)).toEqual({ done: 40, total: 40 });
+        seen.forEach(({ done, total }, i) => {
+          expect(total).toBe(40);
+          expect(done).toBeGreaterThan(seen[i - 1]?.done ?? 0);
+        });
+      }));
+  }
+
+  test("counts every baseline", () =>
+    withModel(async (model) => {
+      const seen: Progress[] = [];
+      const baseline = [0, 0.5, 1].map((value) => ({ baseline: value }));
+      await integratedGradients(model, x, { steps: 10, baseline, onProgress: (p) => seen.push(p) });
+      expect(seen.at(-1)).toEqual({ done: 30, total: 30 });
+    }));
+
+  test("of a tolerance never runs backwards", () =>
+    withModel(async (model) => {
+      const seen: Progress[] = [];
+      const result = await integratedGradients(model, x, { tolerance: 0.03, onProgress: (p) => seen.push(p) });
+      seen.forEach(({ done, total }, i) => {
+        expect(done).toBeGreaterThanOrEqual(seen[i - 1]?.done ?? 0);
+        expect(done).toBeLessThanOrEqual(total);
+      });
+      expect(seen.at(-1)!.done).toBe(result.evaluations);
+    }));
+});
+
+describe("abort", () => {
+  test("before the start", () =>
+    withModel(async (model, device) => {
+      const { live } = device.memory;
+      const before = device.counters.submits;
+      const reason = new Error("changed my mind");
+      const signal = AbortSignal.abort(reason);
+      await expect(integratedGradients(model, x, { signal })).rejects.toBe(reason);
+      expect(device.memory.live).toBe(live);
+      expect(device.counters.submits).toBe(before);
+    }));
+
+  test("between chunks, with the signal's reason", () =>
+    withModel(async (model, device) => {
+      const memoryBudget = await tightBudget(model);
+      const { live } = device.memory;
+      const controller = new AbortController();
+      let chunks = 0;
+      const onProgress = (): void => {
+        if (++chunks === 2) controller.abort("enough");
+      };
+      const running = integratedGradients(model, x, { steps: 40, memoryBudget, onProgress, signal: controller.signal });
+      await expect(running).rejects.toBe("enough");
+      expect(chunks).toBeLessThan(4);
+      expect(device.memory.live).toBe(live);
+      // The device is fit for more.
+      expect((await integratedGradients(model, x, { steps: 3 })).steps).toBe(3);
+    }));
+
+  test("an error in onProgress ends the run and frees everything", () =>
+    withModel(async (model, device) => {
+      const { live } = device.memory;
+      const failure = new Error("no display");
+      const onProgress = (): void => {
+        throw failure;
+      };
+      await expect(integratedGradients(model, x, { onProgress })).rejects.toBe(failure);
+      expect(device.memory.live).toBe(live);
+    }));
+});

@@ -1,0 +1,166 @@
+// The built package in a real browser, on a page and in a worker, against the sources in Node and double precision.
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Browser } from "puppeteer-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as aumann from "../../src/index.ts";
+import * as attribution from "../../src/attribution/index.ts";
+import * as nn from "../../src/nn/index.ts";
+import { array64, evaluate, readConstants } from "../../src/reference/index.ts";
+import { testDevice } from "../gpu.ts";
+import { openBrowser } from "./chrome.ts";
+import { openSite, type Site } from "./site.ts";
+import { network, picture, STEPS, workload, type Report } from "./workload.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+const RUN = `
+import * as aumann from "/dist/index.js";
+import * as nn from "/dist/nn.js";
+import * as attribution from "/dist/attribution.js";
+import { workload } from "/test/browser/workload.js";
+export async function run() {
+  const device = await aumann.openDevice();
+  try {
+    return await workload({ aumann, nn, attribution }, device);
+  } finally {
+    device.destroy();
+  }
+}`;
+const WORKER = `
+import { run } from "/run.js";
+run().then((report) => postMessage({ report }), (error) => postMessage({ error: String(error) }));`;
+
+let browser: Browser;
+let site: Site;
+let inNode: Report;
+
+beforeAll(async () => {
+  execFileSync(process.execPath, [join(root, "scripts/build.mjs")], { cwd: root, stdio: "inherit" });
+  site = await openSite({ "/": "<!doctype html><title>aumann</title>", "/run.js": RUN, "/worker.js": WORKER });
+  browser = await openBrowser();
+  inNode = await workload({ aumann, nn, attribution }, await testDevice());
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await site?.[Symbol.asyncDispose]();
+});
+
+/** Evaluates an expression on a fresh page that must not complain. */
+async function onPage(expression: string): Promise<Report> {
+  const page = await browser.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    // The browser asks for an icon on its own.
+    const ignored = message.location().url?.endsWith("favicon.ico");
+    if (["error", "warn"].includes(message.type()) && !ignored) complaints.push(message.text());
+  });
+  try {
+    await page.goto(site.origin);
+    const report = (await page.evaluate(expression)) as Report;
+    expect(complaints).toEqual([]);
+    return report;
+  } finally {
+    await page.close();
+  }
+}
+
+function expectNear(actual: readonly number[], expected: readonly number[], tolerance = 1e-5): void {
+  expect(actual).toHaveLength(expected.length);
+  const scale = Math.max(...expected.map(Math.abs));
+  const error = Math.max(...actual.map((v, i) => Math.abs(v - expected[i]!)));
+  expect(error / scale).toBeLessThan(tolerance);
+}
+
+function compare(report: Report): void {
+  expect(report.target).toBe(inNode.target);
+  for (const key of ["outputs", "attributions", "chunked", "allClasses"] as const) expectNear(report[key], inNode[key]);
+  expectNear(report.hvp, inNode.hvp, 3e-5);
+  expectNear(report.chunked, report.attributions);
+  expect(report).toMatchObject({ submits: 1, readbacks: 1, leftBytes: 0 });
+}
+
+describe("in a browser", () => {
+  test("a page computes what Node computes", async () => {
+    const report = await onPage('import("/run.js").then(({ run }) => run())');
+    console.log(`browser GPU: ${report.adapter}, ${report.runtime}`);
+    expect(report.runtime).toBe("browser");
+    compare(report);
+  });
+
+  test("so does a worker", async () => {
+    const report = await onPage(`new Promise((resolve, reject) => {
+      const worker = new Worker("/worker.js", { type: "module" });
+      worker.onmessage = ({ data: { report, error } }) => (error ? reject(new Error(error)) : resolve(report));
+      worker.onerror = ({ message }) => reject(new Error(message));
+    })`);
+    expect(report.runtime).toBe("worker");
+    compare(report);
+  });
+
+  test("without WebGPU, one sentence says what to do", async () => {
+    const page = await browser.newPage();
+    await page.goto(site.origin);
+    const failure = await page.evaluate(`(async () => {
+      Object.defineProperty(navigator, "gpu", { value: undefined });
+      const { openDevice } = await import("/dist/index.js");
+      return openDevice().then(() => "opened", ({ name, message }) => name + ": " + message);
+    })()`);
+    await page.close();
+    expect(failure).toMatch(/^NoAdapterError: This environment has no navigator\.gpu: .*https or on localhost/);
+  });
+});
+
+describe("in Node", () => {
+  test("the same numbers as the definition in double precision", async () => {
+    const device = await testDevice();
+    const modules = { aumann, nn, attribution };
+    const parameters = network(modules).init(device, "browser");
+    const score = (x: aumann.Value): aumann.Value =>
+      aumann.sum(aumann.index(network(modules).apply(parameters, x), 1, inNode.target));
+    const graph = aumann.trace((x) => aumann.grad(score)(x), [{ shape: [1, 1, 8, 8] }]);
+    const constants = await readConstants(graph.outputs);
+    const x = Float64Array.from(picture());
+    const mean = new Float64Array(64);
+    for (let k = 0; k < STEPS; k++) {
+      const point = array64(x.map((v) => ((k + 0.5) / STEPS) * v), [1, 1, 8, 8]);
+      evaluate(graph, [point], { constants })[0]!.data.forEach((g, i) => (mean[i]! += g / STEPS));
+    }
+    Object.values(parameters).forEach((tensor) => tensor.dispose());
+    expectNear(inNode.attributions, Array.from(mean, (g, i) => g * x[i]!));
+  });
+});
+
+describe("the built files", () => {
+  const dist = join(root, "dist");
+  const imports = (file: string): string[] =>
+    [...readFileSync(join(dist, file), "utf8").matchAll(/^(?:import|export)[^"';]*?from\s*"([^"]+)"|\bimport\(\s*"([^"]+)"|^import\s*"([^"]+)"/gm)].map(
+      (m) => (m[1] ?? m[2] ?? m[3])!,
+    );
+
+  const built = (): string[] => readdirSync(dist).filter((file) => file.endsWith(".js") && file !== "cli.js");
+
+  test("import nothing but each other; only the ONNX reader may ask for its package", () => {
+    const files = built();
+    expect(files).toEqual(expect.arrayContaining(["index.js", "attribution.js", "nn.js", "view.js", "onnx.js"]));
+    const foreign = files.flatMap((file) => imports(file).filter((to) => !to.startsWith("./")));
+    expect(foreign.filter((to) => !to.startsWith("protobufjs"))).toEqual([]);
+  });
+
+  test("load no reader of protocol buffers unless a model is read from ONNX", () => {
+    const seen = new Set(["index.js", "attribution.js", "nn.js", "view.js"]);
+    for (const file of seen) for (const to of imports(file)) seen.add(to.replace("./", ""));
+    expect([...seen].filter((file) => readFileSync(join(dist, file), "utf8").includes("node_modules/"))).toEqual([]);
+  });
+
+  test("reach Node's modules only through the adapter's dynamic import", () => {
+    const lines = built().flatMap((file) =>
+      readFileSync(join(dist, file), "utf8").split("\n").filter((line) => /["']node:/.test(line)),
+    );
+    expect(lines.map((line) => line.trim())).toEqual(['const { existsSync } = await importPackage("node:fs");']);
+  });
+});
