@@ -20,7 +20,15 @@ export default defineConfig({
     reporters: process.env["AUMANN_RESULTS"] ? ["default", "json"] : ["default"],
     outputFile: { json: process.env["AUMANN_RESULTS"] ?? "" },
     projects: [
-      { extends: true, test: { ...shared, name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/golden/**", "test/browser/**"] } },
+      {
+        extends: true,
+        test: {
+          ...shared,
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/golden/**", "test/browser/**"],
+        },
+      },
       { extends: true, test: { ...shared, name: "browser", include: ["test/browser/**/*.test.ts"] } },
       { extends: true, test: { ...shared, name: "golden", include: ["test/golden/**/*.test.ts"] } },
     ],

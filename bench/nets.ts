@@ -15,7 +15,13 @@ const firstRow = ({ shape, dtype, data }: HostArray): HostArray => {
   return hostArray(data.slice(0, numel(example)), [1, ...example], dtype);
 };
 
-const prepared = (model: ModelLike, x: HostArray, options: IntegratedGradientsOptions, source: string, dispose: () => void): Prepared => ({
+const prepared = (
+  model: ModelLike,
+  x: HostArray,
+  options: IntegratedGradientsOptions,
+  source: string,
+  dispose: () => void,
+): Prepared => ({
   source,
   run: () => integratedGradients(model, x, options),
   dispose,
@@ -30,7 +36,12 @@ export interface Net {
 }
 
 /** Integrated Gradients of one example: the golden case's network if its folder is there, else the same with seeded weights. */
-export async function prepareNet(device: Device, net: Net, options: IntegratedGradientsOptions, { nets }: PrepareOptions): Promise<Prepared> {
+export async function prepareNet(
+  device: Device,
+  net: Net,
+  options: IntegratedGradientsOptions,
+  { nets }: PrepareOptions,
+): Promise<Prepared> {
   const folder = nets === undefined ? undefined : join(nets, net.case);
   if (folder !== undefined && existsSync(join(folder, "case.json"))) {
     const context = new Context(device, (await readCase(folder)) as Case);
@@ -40,6 +51,9 @@ export async function prepareNet(device: Device, net: Net, options: IntegratedGr
   }
   const model = modelOf(net.network, net.network.init(device, 1), net.input);
   const key = random("example");
-  const x = hostArray(Float32Array.from({ length: numel(net.input) }, () => key.uniform()), [1, ...net.input]);
+  const x = hostArray(
+    Float32Array.from({ length: numel(net.input) }, () => key.uniform()),
+    [1, ...net.input],
+  );
   return prepared(model, x, options, "seeded weights", () => model.dispose());
 }

@@ -22,7 +22,10 @@ const { values } = parseArgs({
 const reps = Number(values.reps);
 const chosen = workloads.filter(({ name }) => name.includes(values.filter));
 if (!Number.isInteger(reps) || reps < 1) fail(`--reps: expected a whole number >= 1, got ${values.reps}`);
-if (chosen.length === 0) fail(`--filter: no workload is called like "${values.filter}"; there are ${workloads.map(({ name }) => name).join(", ")}`);
+if (chosen.length === 0)
+  fail(
+    `--filter: no workload is called like "${values.filter}"; there are ${workloads.map(({ name }) => name).join(", ")}`,
+  );
 
 const measurements: Measurement[] = [];
 for (const workload of chosen) {
@@ -39,7 +42,9 @@ process.exit();
 
 function printAdapter({ adapter }: Measurement): void {
   const { vendor, architecture, description, software, runtime } = adapter;
-  console.log(`${vendor} ${architecture} (${description})${software ? ", software" : ""}, ${runtime} ${process.version}`);
+  console.log(
+    `${vendor} ${architecture} (${description})${software ? ", software" : ""}, ${runtime} ${process.version}`,
+  );
 }
 
 function print(about: string, m: Measurement): void {

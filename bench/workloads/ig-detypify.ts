@@ -7,7 +7,8 @@ import type { Workload } from "../workload.ts";
 
 export const igDetypify: Workload = {
   name: "ig-detypify",
-  about: "Integrated Gradients, 16 steps, one drawing 1x224x224, the network of detypify-service 0.3.0 (ONNX, 411 symbols)",
+  about:
+    "Integrated Gradients, 16 steps, one drawing 1x224x224, the network of detypify-service 0.3.0 (ONNX, 411 symbols)",
   async prepare(device) {
     const model = await loadOnnx(device, await readNpmFile("detypify-service", "0.3.0", "train/model.onnx"));
     const x = hostArray(drawStrokes(drawings["∞"]!), [1, 1, 224, 224]);

@@ -16,9 +16,8 @@ import { fill, input } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
 import { reachable, rewrite, type Graph } from "../graph/trace.ts";
 import { add, mul, sub } from "../kernels/arithmetic.ts";
-import { broadcastTo } from "../kernels/broadcast.ts";
+import { broadcastTo, sum } from "../kernels/broadcast.ts";
 import { reshape } from "../kernels/movement.ts";
-import { sum } from "../kernels/broadcast.ts";
 import type { Problem } from "./problem.ts";
 
 /** Where paths are evaluated: at the boundary of the affine prefix, or at the attributed values themselves. */

@@ -1,13 +1,11 @@
 // Runs path integrals: prelude, chunks and finale are encoded one after another, with nothing read back in between.
-import { ArgumentError } from "../tensor/errors.ts";
 import type { Device } from "../tensor/device.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Graph } from "../graph/trace.ts";
-import { Commands } from "../compiler/commands.ts";
-import { Program } from "../compiler/program.ts";
-import { resolveBaseline, type Baseline, type SingleBaseline, type WeightedBaseline } from "./baselines.ts";
+import type { Program } from "../compiler/program.ts";
+import { baselineSet } from "./baseline-set.ts";
 import { planChunks, type ChunkPlan } from "./chunks.ts";
 import {
   accumulatorShapes,
@@ -19,7 +17,10 @@ import {
   type PathShape,
 } from "./path-graphs.ts";
 import { assertFinite, checkDeclared, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
+import { compiled, type Compiled } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
+import { firstRows, joinRows } from "./rows.ts";
+import { Session } from "./session.ts";
 import type { ArrayInput, Input, ModelLike, PathOptions, Plan } from "./types.ts";
 
 /** Nodes per baseline; per example too, if `nodes` holds M * S * B numbers. */
@@ -106,7 +107,10 @@ export class PathIntegral {
       this.problem.target.batch > 1;
     const plan = planChunks(this.shape, this.baselines.length, points.steps, perExample, device, options.memoryBudget);
     const programs = await this.programs(plan, perExample);
-    return device.withErrorScope("attribution", () => this.run(points, plan, programs, perExample, progress));
+    return device.withErrorScope("attribution", () => {
+      const session = new Session(device, options);
+      return this.run({ points, plan, programs, perExample, session, progress });
+    });
   }
 
   /**
@@ -171,13 +175,7 @@ export class PathIntegral {
   }
 
   private compiled<G extends Graph>(key: string, graph: () => G): Compiled<G> {
-    const cache = cacheOf(this.problem, this.device);
-    let known = cache.get(key) as Compiled<G> | undefined;
-    if (!known) {
-      const made = graph();
-      cache.set(key, (known = { program: new Program(this.device, made), graph: made }));
-    }
-    return known;
+    return compiled(this.problem, this.device, key, graph);
   }
 
   private async programs(plan: ChunkPlan, perExample: boolean): Promise<Programs> {
@@ -196,30 +194,24 @@ export class PathIntegral {
     return all;
   }
 
-  private async run(
-    points: PathPoints,
-    plan: ChunkPlan,
-    programs: Programs,
-    perExample: boolean,
-    progress?: (done: number) => void,
-  ): Promise<PathResult> {
-    const { device } = this;
-    const session = new Session(device, this.options);
-    const before = { submits: device.counters.submits, dispatches: device.counters.dispatches };
+  private async run(job: Job): Promise<PathResult> {
+    const { device, problem } = this;
+    const { session, plan, programs } = job;
+    const before = { ...device.counters };
     try {
-      const lengths = programs.finale.graph.outputs.map((y) => y.shape);
-      let totals = lengths.map((s) => session.keep(device.tensor(new Float32Array(numel(s)), s)));
+      let totals = programs.finale.graph.outputs.map((y) => session.zeros(y.shape));
       let first: readonly Tensor[] | undefined;
       for (let group = 0; group < plan.groups; group++) {
-        const done = await this.runGroup(session, group, totals, points, plan, programs, perExample, progress);
+        const done = await this.runGroup(job, group, totals);
+        session.drop(totals);
         totals = done.totals;
         first ??= done.prelude;
       }
-      const { index } = this.problem;
+      const { index, ends, endNames } = problem;
       const results = await session.read([...totals, ...first!.slice(0, index ? 3 : 2)]);
-      const attributions = results.slice(0, this.problem.ends.length);
-      const [baselineScore, outputs, ...rest] = results.slice(this.problem.ends.length);
-      attributions.forEach((a, j) => assertFinite(`the attribution of "${this.problem.endNames[j]}"`, a));
+      const attributions = results.slice(0, ends.length);
+      attributions.forEach((a, j) => assertFinite(`the attribution of "${endNames[j]}"`, a));
+      const [baselineScore, outputs, ...rest] = results.slice(ends.length);
       return {
         attributions,
         outputs: outputs!,
@@ -233,56 +225,37 @@ export class PathIntegral {
     }
   }
 
-  private async runGroup(
-    session: Session,
-    group: number,
-    totals: Tensor[],
-    points: PathPoints,
-    plan: ChunkPlan,
-    programs: Programs,
-    perExample: boolean,
-    progress?: (done: number) => void,
-  ): Promise<{ totals: Tensor[]; prelude: readonly Tensor[] }> {
-    const { device, shape } = this;
+  /** All nodes of one group of baselines: prelude, chunks, finale. */
+  private async runGroup(job: Job, group: number, totals: readonly Tensor[]) {
+    const { session, programs, plan } = job;
     const m = plan.baselinesPerGroup;
     const members = Array.from({ length: m }, (_, i) => group * m + i);
     const { prelude, index, startScore, values } = this.encodePrelude(session, programs.prelude.program, members);
-    const count = shape.boundary.length;
-    const along = values.slice(count, 2 * count);
-    let sums = accumulatorShapes(shape, m).map((s) => session.keep(device.tensor(new Float32Array(numel(s)), s)));
+    const boundary = values.slice(0, 2 * this.shape.boundary.length);
+    const differences = values.slice(boundary.length);
+    let sums = accumulatorShapes(this.shape, m).map((s) => session.zeros(s));
     for (let chunk = 0; chunk < plan.chunksPerGroup; chunk++) {
-      const at = chunk * plan.stepsPerChunk;
-      const [nodes, weights] = this.pointTensors(points, members, at, plan.stepsPerChunk, perExample).map((t) =>
-        session.keep(t),
-      );
-      const side = this.side(programs.chunk.graph.side);
-      sums = session.encode(programs.chunk.program, [
-        ...side,
-        ...index,
-        ...values.slice(0, count),
-        ...along,
-        nodes!,
-        weights!,
-        ...sums,
-      ]);
       const last = group === plan.groups - 1 && chunk === plan.chunksPerGroup - 1;
+      const points = this.pointTensors(job, members, chunk * plan.stepsPerChunk).map((t) => session.keep(t));
+      const inputs = [...this.side(programs.chunk.graph.side), ...index, ...boundary, ...points, ...sums];
+      const next = session.encode(programs.chunk.program, inputs);
+      session.drop([...points, ...sums]);
+      sums = next;
       if (!last) await session.flush();
-      progress?.(Math.min(m, this.baselines.length - group * m) * Math.min(plan.stepsPerChunk, points.steps - at));
+      job.progress?.(this.evaluationsOf(job, group, chunk));
     }
-    const weights = device.tensor(members.map((i) => this.weights[i] ?? 0));
+    const weights = session.keep(this.device.tensor(members.map((i) => this.weights[i] ?? 0)));
     const side = this.side(programs.finale.graph.side);
-    return {
-      totals: session.encode(programs.finale.program, [
-        ...side,
-        ...index,
-        ...sums,
-        ...values.slice(2 * count),
-        startScore,
-        session.keep(weights),
-        ...totals,
-      ]),
-      prelude,
-    };
+    const inputs = [...side, ...index, ...sums, ...differences, startScore, weights, ...totals];
+    const next = session.encode(programs.finale.program, inputs);
+    session.drop([...sums, ...values, weights]);
+    return { totals: next, prelude };
+  }
+
+  /** Gradients per example that a chunk evaluates, without those that only fill it up. */
+  private evaluationsOf({ plan, points }: Job, group: number, chunk: number): number {
+    const baselines = Math.min(plan.baselinesPerGroup, this.baselines.length - group * plan.baselinesPerGroup);
+    return baselines * Math.min(plan.stepsPerChunk, points.steps - chunk * plan.stepsPerChunk);
   }
 
   private encodePrelude(session: Session, program: Program, members: readonly number[]) {
@@ -319,24 +292,19 @@ export class PathIntegral {
   }
 
   /** Nodes and weights of one chunk. Beyond the last step the last node is repeated, with weight 0. */
-  private pointTensors(
-    points: PathPoints,
-    members: readonly number[],
-    at: number,
-    count: number,
-    perExample: boolean,
-  ): [Tensor, Tensor] {
+  private pointTensors({ points, plan, perExample }: Job, members: readonly number[], at: number): [Tensor, Tensor] {
     const { steps } = points;
+    const count = plan.stepsPerChunk;
     const batch = perExample ? this.problem.target.batch : 1;
     const nodes = new Float32Array(members.length * count * batch);
     const weights = new Float32Array(members.length * count);
     members.forEach((m, i) => {
-      const row = Math.min(m, this.baselines.length - 1);
+      const row = Math.min(m, this.baselines.length - 1) * steps;
       for (let s = 0; s < count; s++) {
-        const step = Math.min(at + s, steps - 1);
-        for (let b = 0; b < batch; b++)
-          nodes[(i * count + s) * batch + b] = points.nodes[(row * steps + step) * batch + b]!;
-        weights[i * count + s] = at + s < steps ? points.weights[row * steps + step]! : 0;
+        const from = row + Math.min(at + s, steps - 1);
+        const to = i * count + s;
+        for (let b = 0; b < batch; b++) nodes[to * batch + b] = points.nodes[from * batch + b]!;
+        weights[to] = at + s < steps ? points.weights[from]! : 0;
       }
     });
     const shape = [members.length, count];
@@ -367,130 +335,20 @@ export class PathIntegral {
   }
 }
 
-interface Compiled<G extends Graph> {
-  readonly program: Program;
-  readonly graph: G;
-}
-
 interface Programs {
   readonly prelude: Compiled<Graph>;
   readonly chunk: Compiled<PathGraph>;
   readonly finale: Compiled<PathGraph>;
 }
 
-function firstRows({ shape, dtype, data }: HostArray, count: number): HostArray {
-  const rest = shape.slice(1);
-  return { shape: [count, ...rest], dtype, data: data.subarray(0, count * numel(rest)) };
-}
-
-function joinRows(parts: readonly HostArray[]): HostArray {
-  const rest = parts[0]!.shape.slice(1);
-  const data = new Float32Array(parts.reduce((n, p) => n + p.data.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part.data, at);
-    at += part.data.length;
-  }
-  return hostArray(data, [parts.reduce((n, p) => n + p.shape[0]!, 0), ...rest]);
-}
-
-const caches = new WeakMap<Problem, WeakMap<Device, Map<string, unknown>>>();
-
-function cacheOf(problem: Problem, device: Device): Map<string, unknown> {
-  const perDevice = caches.get(problem) ?? new WeakMap<Device, Map<string, unknown>>();
-  caches.set(problem, perDevice);
-  const cache = perDevice.get(device) ?? new Map<string, unknown>();
-  perDevice.set(device, cache);
-  return cache;
+/** One integration: what is asked, how it is cut, and what runs it. */
+interface Job {
+  readonly points: PathPoints;
+  readonly plan: ChunkPlan;
+  readonly programs: Programs;
+  readonly perExample: boolean;
+  readonly session: Session;
+  readonly progress: ((done: number) => void) | undefined;
 }
 
 const targetGiven = ({ target }: PathOptions): boolean => typeof target === "number" || Array.isArray(target);
-
-/** Tensors and commands of one run: everything is freed at the end, whatever happens. */
-class Session {
-  private commands: Commands;
-  private readonly tensors: Tensor[] = [];
-  private pending: Promise<unknown> = Promise.resolve();
-
-  constructor(
-    private readonly device: Device,
-    private readonly options: PathOptions,
-  ) {
-    this.commands = new Commands(device);
-    options.signal?.throwIfAborted();
-  }
-
-  keep(tensor: Tensor): Tensor {
-    this.tensors.push(tensor);
-    return tensor;
-  }
-
-  encode(program: Program, inputs: readonly Tensor[]): Tensor[] {
-    return program.encode(this.commands, inputs).map((t) => this.keep(t));
-  }
-
-  /** Submits what was encoded. Waits for the submit before this one, so that two are in flight and progress is real. */
-  async flush(): Promise<void> {
-    this.commands.submit();
-    this.commands = new Commands(this.device);
-    const previous = this.pending;
-    this.pending = this.device.gpu.queue.onSubmittedWorkDone();
-    await previous;
-    this.device.assertAlive();
-    this.options.signal?.throwIfAborted();
-  }
-
-  /** Submits what was encoded and copies tensors to the host, with one wait for both. */
-  async read(tensors: readonly Tensor[]): Promise<HostArray[]> {
-    const arrays = await this.commands.submitAndRead(tensors);
-    this.commands = new Commands(this.device);
-    this.options.signal?.throwIfAborted();
-    return arrays;
-  }
-
-  close(): void {
-    this.commands.abandon();
-    this.tensors.splice(0).forEach((t) => t.dispose());
-  }
-}
-
-/** Baselines and their weights, scaled to sum to 1. */
-async function baselineSet(
-  baseline: Baseline | readonly WeightedBaseline[],
-  arrays: Readonly<Record<string, ArrayInput>>,
-): Promise<{ baselines: HostArray[][]; weights: number[] }> {
-  const set: readonly WeightedBaseline[] = Array.isArray(baseline) ? baseline : [{ baseline: baseline as Baseline }];
-  const weights = set.map(({ weight = 1 }) => weight);
-  const total = weights.reduce((a, b) => a + b, 0);
-  if (set.length === 0 || weights.some((w) => !(w >= 0)) || !(total > 0)) {
-    throw new ArgumentError("baseline: expected at least one baseline, and weights >= 0 with a positive sum");
-  }
-  const hosts = await readInputs(arrays);
-  const baselines = await Promise.all(
-    set.map(({ baseline: b }) => Promise.all(Object.entries(hosts).map(([name, x]) => resolveFor(b, x, name)))),
-  );
-  return { baselines, weights: weights.map((w) => w / total) };
-}
-
-async function readInputs(arrays: Readonly<Record<string, ArrayInput>>): Promise<Record<string, HostArray>> {
-  const entries = Object.entries(arrays).map(
-    async ([name, x]) => [name, x instanceof Tensor ? await x.read() : x] as const,
-  );
-  return Object.fromEntries(await Promise.all(entries));
-}
-
-async function resolveFor(baseline: Baseline, input: HostArray, name: string): Promise<HostArray> {
-  const single = isRecord(baseline) ? baseline[name] : baseline;
-  if (single === undefined) {
-    if (input.dtype !== "f32") return input;
-    throw new ArgumentError(`baseline: none is given for input "${name}"`);
-  }
-  // Whole numbers (token ids) have no meaningful zero: unless an array is given, they stay as they are.
-  if (input.dtype !== "f32" && (typeof single === "string" || typeof single === "number")) return input;
-  const array = resolveBaseline(single instanceof Tensor ? await single.read() : single, input, name);
-  assertFinite(`the baseline of input "${name}"`, array);
-  return array.dtype === input.dtype ? array : hostArray(array.data, array.shape, input.dtype);
-}
-
-const isRecord = (b: Baseline): b is Readonly<Record<string, SingleBaseline>> =>
-  typeof b === "object" && !(b instanceof Tensor) && !("data" in b);

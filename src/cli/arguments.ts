@@ -75,14 +75,22 @@ export const OPTION_NAMES: readonly string[] = Object.keys(OPTIONS);
 export function parseArguments(args: readonly string[]): Arguments {
   const values = parsed(args);
   const { model = "detypify", image, target, classes, output, out = "out", help = false, preprocess = [] } = values;
-  const steps = number("steps", values.steps, (n) => Number.isInteger(n) && n >= 1 && n <= 4096, "a whole number from 1 to 4096");
+  const steps = number(
+    "steps",
+    values.steps,
+    (n) => Number.isInteger(n) && n >= 1 && n <= 4096,
+    "a whole number from 1 to 4096",
+  );
   const tolerance = number("tolerance", values.tolerance, (n) => n > 0, "a number above 0");
   const rule = values.rule === undefined ? undefined : oneOf("rule", values.rule, RULE_NAMES);
   for (const [name, text] of Object.entries({ model, image, target, classes, output, out })) {
     if (text === "") throw new ArgumentError(`--${name} is empty`);
   }
   return {
-    help, model, out, preprocess,
+    help,
+    model,
+    out,
+    preprocess,
     score: oneOf("score", values.score ?? "logit", SCORES),
     baseline: oneOf("baseline", values.baseline ?? "black", BASELINES),
     ...(image !== undefined && { image }),
@@ -110,13 +118,19 @@ function joined(args: readonly string[]): string[] {
   const result: string[] = [];
   for (const arg of args) {
     const before = result.at(-1);
-    if (/^-[\d.]/.test(arg) && before?.startsWith("--") && !before.includes("=")) result[result.length - 1] = `${before}=${arg}`;
+    if (/^-[\d.]/.test(arg) && before?.startsWith("--") && !before.includes("="))
+      result[result.length - 1] = `${before}=${arg}`;
     else result.push(arg);
   }
   return result;
 }
 
-function number(name: string, text: string | undefined, fits: (n: number) => boolean, expected: string): number | undefined {
+function number(
+  name: string,
+  text: string | undefined,
+  fits: (n: number) => boolean,
+  expected: string,
+): number | undefined {
   if (text === undefined) return undefined;
   const value = text.trim() === "" ? NaN : Number(text);
   if (Number.isFinite(value) && fits(value)) return value;

@@ -50,9 +50,12 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 function argumentsOf(argv: readonly string[]): Arguments {
   // `npm start --model emotion` lacks the "--" that hands options on: npm keeps them for itself.
-  const kept = OPTION_NAMES.find((name) => process.env["npm_lifecycle_event"] === "start" && process.env[`npm_config_${name}`] !== undefined);
+  const kept = OPTION_NAMES.find(
+    (name) => process.env["npm_lifecycle_event"] === "start" && process.env[`npm_config_${name}`] !== undefined,
+  );
   try {
-    if (kept !== undefined && kept !== "help") throw new ArgumentError(`npm took --${kept} for itself; write "npm start -- --${kept} ..."`);
+    if (kept !== undefined && kept !== "help")
+      throw new ArgumentError(`npm took --${kept} for itself; write "npm start -- --${kept} ..."`);
     return parseArguments(argv);
   } catch (error) {
     if (error instanceof ArgumentError) throw new UsageError(error.message, { cause: error });
@@ -71,7 +74,8 @@ async function run(args: Arguments, progress: Progress, signal: AbortSignal): Pr
   // Files are looked at before anything slow happens, so that a misspelt name is told at once.
   const model = await chooseModel(args);
   const image = args.image ?? model.example;
-  if (image === undefined) throw new ArgumentError("--image is missing: a model of your own needs a picture to explain");
+  if (image === undefined)
+    throw new ArgumentError("--image is missing: a model of your own needs a picture to explain");
   const picture = decodePicture(await readPicture(image), image);
   progress.update("finding an adapter", 0, 1);
   const device = await openAnyDevice(progress.note);
@@ -79,7 +83,12 @@ async function run(args: Arguments, progress: Progress, signal: AbortSignal): Pr
     progress.update("loading the model", 0, 1);
     const loaded = await model.load(device, { note: progress.note, signal });
     const files = await explainPicture({ args, loaded, image, picture, started }, progress, signal);
-    console.log(`\n${files[0]} shows everything; beside it are ${files.slice(1).map((file) => basename(file)).join(", ")}`);
+    console.log(
+      `\n${files[0]} shows everything; beside it are ${files
+        .slice(1)
+        .map((file) => basename(file))
+        .join(", ")}`,
+    );
   } finally {
     // A living device keeps the process from ending.
     device.destroy();
@@ -96,20 +105,37 @@ interface Task {
 }
 
 /** Explains and prints; returns the files that were written. */
-async function explainPicture({ args, loaded, image, picture, started }: Task, { update, note, finish }: Progress, signal: AbortSignal): Promise<string[]> {
+async function explainPicture(
+  { args, loaded, image, picture, started }: Task,
+  { update, note, finish }: Progress,
+  signal: AbortSignal,
+): Promise<string[]> {
   const { model, format, name } = loaded;
   const input = pictureInput(picture, format);
   signal.throwIfAborted();
   // A tolerance finds its own number of steps.
   const steps = args.steps ?? (args.tolerance === undefined ? loaded.steps : undefined);
-  const result = await explain(model, input, format, { ...args, ...(steps !== undefined && { steps }) }, {
-    signal,
-    onProgress: update,
-    onPrediction: ([best]) => note(`${name}: this is "${best!.name}", ${best!.score.toFixed(2)}`),
-  });
+  const result = await explain(
+    model,
+    input,
+    format,
+    { ...args, ...(steps !== undefined && { steps }) },
+    {
+      signal,
+      onProgress: update,
+      onPrediction: ([best]) => note(`${name}: this is "${best!.name}", ${best!.score.toFixed(2)}`),
+    },
+  );
   update("drawing", 0, 1);
   const pictures = await drawPictures(input, format, result);
-  const run: Run = { args, loaded, image: nearPath(image), adapter: model.device.info, result, seconds: (performance.now() - started) / 1000 };
+  const run: Run = {
+    args,
+    loaded,
+    image: nearPath(image),
+    adapter: model.device.info,
+    result,
+    seconds: (performance.now() - started) / 1000,
+  };
   signal.throwIfAborted();
   const files = await writeResults(args.out, run, pictures, input);
   finish();

@@ -39,8 +39,12 @@ async function aptGet(args: readonly string[]): Promise<void> {
   const child = spawn("apt-get", args, { env, stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
   child.stderr.on("data", (bytes: Buffer) => (said += bytes.toString()));
-  const code = await new Promise<number | null>((resolve, reject) => child.once("error", reject).once("close", resolve));
+  const code = await new Promise<number | null>((resolve, reject) =>
+    child.once("error", reject).once("close", resolve),
+  );
   if (code === 0) return;
   const reason = /^E: (.*)$/m.exec(said)?.[1] ?? `exit status ${code}`;
-  throw new AumannError(`apt-get ${args[0]} failed (${reason}); install ${PACKAGES.join(" and ")} by hand, or the Vulkan driver of your GPU`);
+  throw new AumannError(
+    `apt-get ${args[0]} failed (${reason}); install ${PACKAGES.join(" and ")} by hand, or the Vulkan driver of your GPU`,
+  );
 }

@@ -4,8 +4,15 @@ import { hostArray, type HostArray } from "../tensor/host.ts";
 import { compile } from "../compiler/program.ts";
 import { modelFunction, type Model } from "../nn/model.ts";
 import {
-  blur, constantBaseline, integratedGradients, interiorGradients, uniformNoise,
-  type BaselineRecipe, type IntegratedGradientsResult, type InteriorGradientsResult, type Score,
+  blur,
+  constantBaseline,
+  integratedGradients,
+  interiorGradients,
+  uniformNoise,
+  type BaselineRecipe,
+  type IntegratedGradientsResult,
+  type InteriorGradientsResult,
+  type Score,
 } from "../attribution/index.ts";
 import type { Arguments, BaselineName } from "./arguments.ts";
 import type { PictureFormat } from "./picture.ts";
@@ -57,7 +64,13 @@ const INTERIOR_STEPS = 21;
  * @param input one example, as `pictureInput` makes it
  * @throws ArgumentError when there is no such class
  */
-export async function explain(model: Model, input: HostArray, format: PictureFormat, asked: Asked, options: ExplainOptions): Promise<Explanation> {
+export async function explain(
+  model: Model,
+  input: HostArray,
+  format: PictureFormat,
+  asked: Asked,
+  options: ExplainOptions,
+): Promise<Explanation> {
   const { device } = model;
   const { onProgress, signal } = options;
   const before = { ...device.counters };
@@ -89,7 +102,13 @@ export async function explain(model: Model, input: HostArray, format: PictureFor
   });
   return {
     top: ranked.slice(0, TOP),
-    target, probabilities, isProbability: probabilities || score === "probability", integrated, interior, baseline, integrationSeconds,
+    target,
+    probabilities,
+    isProbability: probabilities || score === "probability",
+    integrated,
+    interior,
+    baseline,
+    integrationSeconds,
     gradient: row(interior.gradients, interior.alphas.length - 1),
     sum: total(integrated.attributions.data),
     dispatches: device.counters.dispatches - before.dispatches,
@@ -110,7 +129,9 @@ async function classify(model: Model, input: HostArray): Promise<HostArray> {
   try {
     const [outputs] = await program.runAndRead([x]);
     if (outputs!.shape.length !== 2) {
-      throw new ArgumentError(`the model's output has shape [${outputs!.shape.join(", ")}]; this command explains outputs [batch, classes]`);
+      throw new ArgumentError(
+        `the model's output has shape [${outputs!.shape.join(", ")}]; this command explains outputs [batch, classes]`,
+      );
     }
     return outputs!;
   } finally {
@@ -130,13 +151,20 @@ function total(values: ArrayLike<number>): number {
 
 function ranking({ data }: HostArray, classes: readonly string[] | undefined, probabilities: boolean): Ranked[] {
   if (classes && classes.length !== data.length) {
-    throw new ArgumentError(`there are ${classes.length} names of classes, but the model's output has ${data.length} classes`);
+    throw new ArgumentError(
+      `there are ${classes.length} names of classes, but the model's output has ${data.length} classes`,
+    );
   }
   const most = Math.max(...data);
   const powers = Array.from(data, (v) => (probabilities ? v : Math.exp(v - most)));
   const all = total(powers);
   return powers
-    .map((p, index) => ({ index, name: classes?.[index] ?? `class ${index}`, score: data[index]!, probability: p / all }))
+    .map((p, index) => ({
+      index,
+      name: classes?.[index] ?? `class ${index}`,
+      score: data[index]!,
+      probability: p / all,
+    }))
     .sort((a, b) => b.score - a.score);
 }
 

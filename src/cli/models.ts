@@ -54,7 +54,9 @@ const detypify: KnownModel = {
   steps: 128,
   async load(device, read) {
     const labels = JSON.parse(text(await read("train/infer.json"))) as { char: string; names: string[] }[];
-    return loadOnnx(device, await read("train/model.onnx"), { classes: labels.map(({ names, char }) => names[0] ?? char) });
+    return loadOnnx(device, await read("train/model.onnx"), {
+      classes: labels.map(({ names, char }) => names[0] ?? char),
+    });
   },
 };
 
@@ -91,15 +93,24 @@ export interface ChosenModel {
  * @throws ArgumentError when there is none, or when the facts about it do not make sense
  */
 export async function chooseModel(args: Arguments): Promise<ChosenModel> {
-  const asked: Facts = { ...parseFacts(args.preprocess), ...(args.classes !== undefined && { classes: readClasses(args.classes) }) };
+  const asked: Facts = {
+    ...parseFacts(args.preprocess),
+    ...(args.classes !== undefined && { classes: readClasses(args.classes) }),
+  };
   const known = KNOWN.find(({ name }) => name === args.model);
-  if (known) return { example: assetPath(known.example), load: (device, options) => fromNpm(device, known, asked, options) };
+  if (known)
+    return { example: assetPath(known.example), load: (device, options) => fromNpm(device, known, asked, options) };
   const { file, factsFile } = await modelFile(args.model);
   const facts: Facts = { ...factsBeside(factsFile), ...asked };
   return { load: (device) => fromFile(device, file, facts, args) };
 }
 
-async function fromNpm(device: Device, known: KnownModel, asked: Facts, { note, signal }: LoadOptions): Promise<LoadedModel> {
+async function fromNpm(
+  device: Device,
+  known: KnownModel,
+  asked: Facts,
+  { note, signal }: LoadOptions,
+): Promise<LoadedModel> {
   const [name, version] = known.package;
   let said = false;
   const read: Reader = (path) =>
@@ -107,7 +118,9 @@ async function fromNpm(device: Device, known: KnownModel, asked: Facts, { note, 
       ...(signal && { signal }),
       onProgress: ({ stage }) => {
         if (stage !== "download" || said) return;
-        note(`fetching the model ${known.name} (${known.licence}) from the npm package ${name}@${version}, ${known.megabytes} MB once`);
+        note(
+          `fetching the model ${known.name} (${known.licence}) from the npm package ${name}@${version}, ${known.megabytes} MB once`,
+        );
         said = true;
       },
     });
@@ -126,10 +139,21 @@ async function fromFile(device: Device, file: string, facts: Facts, args: Argume
   const model = await readModel(device, file, facts, args.output);
   try {
     if (model.inputs.length !== 1) {
-      throw new ArgumentError(`the model has ${model.inputs.length} inputs (${model.inputs.map((i) => i.name).join(", ")}); this command takes models of one picture`);
+      throw new ArgumentError(
+        `the model has ${model.inputs.length} inputs (${model.inputs.map((i) => i.name).join(", ")}); this command takes models of one picture`,
+      );
     }
-    const assumed = facts.scale === undefined && facts.offset === undefined ? ["pixels scaled to 0..1 (--preprocess scale=,offset= for others)"] : [];
-    return { model, format: pictureFormat(model.inputs[0]!.shape, facts), name: basename(args.model), source: file, assumed };
+    const assumed =
+      facts.scale === undefined && facts.offset === undefined
+        ? ["pixels scaled to 0..1 (--preprocess scale=,offset= for others)"]
+        : [];
+    return {
+      model,
+      format: pictureFormat(model.inputs[0]!.shape, facts),
+      name: basename(args.model),
+      source: file,
+      assumed,
+    };
   } catch (error) {
     model.dispose();
     throw error;
@@ -140,7 +164,9 @@ async function fromFile(device: Device, file: string, facts: Facts, args: Argume
 async function modelFile(path: string): Promise<{ file: string; factsFile: string }> {
   const found = await stat(path).catch(() => undefined);
   if (!found) {
-    throw new ArgumentError(`there is no model "${path}": give ${KNOWN.map(({ name }) => name).join(" or ")}, a FILE.onnx, or the folder of a TensorFlow.js model`);
+    throw new ArgumentError(
+      `there is no model "${path}": give ${KNOWN.map(({ name }) => name).join(" or ")}, a FILE.onnx, or the folder of a TensorFlow.js model`,
+    );
   }
   const file = found.isDirectory() ? join(path, "model.json") : path;
   if (!(await stat(file).catch(() => undefined))) throw new ArgumentError(`the folder ${path} holds no model.json`);
@@ -158,7 +184,11 @@ async function readModel(device: Device, file: string, facts: Facts, output: str
   const folder = dirname(file);
   const read: Reader = async (path) => new Uint8Array(await readFile(join(folder, path)));
   const isOnnx = file.endsWith(".onnx");
-  const isGraph = !isOnnx && text(bytes).includes('"node"') && !text(bytes).includes('"model_config"') && !text(bytes).includes('"class_name"');
+  const isGraph =
+    !isOnnx &&
+    text(bytes).includes('"node"') &&
+    !text(bytes).includes('"model_config"') &&
+    !text(bytes).includes('"class_name"');
   const load = (inputShapes: Readonly<Record<string, Shape>>): Promise<Model> => {
     if (isOnnx) return loadOnnx(device, bytes, { ...options, inputShapes });
     return isGraph
@@ -170,7 +200,9 @@ async function readModel(device: Device, file: string, facts: Facts, output: str
     return await load(facts.size ? sameForAll(pictureShape(facts.size, facts, isOnnx)) : {});
   } catch (error) {
     if (!(error instanceof FormatError) || !/leaves dimensions open/.test(error.message)) throw error;
-    throw new ArgumentError(`${file} leaves the size of its pictures open; say --preprocess size=HEIGHTxWIDTH`, { cause: error });
+    throw new ArgumentError(`${file} leaves the size of its pictures open; say --preprocess size=HEIGHTxWIDTH`, {
+      cause: error,
+    });
   }
 }
 
@@ -179,4 +211,5 @@ function pictureShape([height, width]: readonly [number, number], { channels, la
   return (layout ?? (isOnnx ? "NCHW" : "NHWC")) === "NCHW" ? [count, height, width] : [height, width, count];
 }
 
-const sameForAll = (shape: Shape): Readonly<Record<string, Shape>> => new Proxy<Record<string, Shape>>({}, { get: () => shape });
+const sameForAll = (shape: Shape): Readonly<Record<string, Shape>> =>
+  new Proxy<Record<string, Shape>>({}, { get: () => shape });

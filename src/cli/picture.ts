@@ -117,7 +117,8 @@ function resizedPlanes(picture: Raster, width: number, height: number): Rgb {
     }
     const result = new Float32Array(height * width);
     rows.forEach((taps, y) => {
-      for (let x = 0; x < width; x++) result[y * width + x] = taps.reduce((sum, [i, weight]) => sum + weight * narrow[i * width + x]!, 0);
+      for (let x = 0; x < width; x++)
+        result[y * width + x] = taps.reduce((sum, [i, weight]) => sum + weight * narrow[i * width + x]!, 0);
     });
     return result;
   };

@@ -1,6 +1,17 @@
 // An explanation as pictures, charts and a page; nothing here computes attributions or writes files.
 import { hostArray, type HostArray } from "../tensor/host.ts";
-import { blueWhiteRed, colorBar, heatMap, labelledStrip, lineChart, pngDataUrl, signedOverlay, strip, type Picture, type Raster } from "../view/index.ts";
+import {
+  blueWhiteRed,
+  colorBar,
+  heatMap,
+  labelledStrip,
+  lineChart,
+  pngDataUrl,
+  signedOverlay,
+  strip,
+  type Picture,
+  type Raster,
+} from "../view/index.ts";
 import { resizeRaster } from "../view/raster.ts";
 import { drawing, element } from "../view/svg.ts";
 import { row, type Explanation } from "./explain.ts";
@@ -41,19 +52,23 @@ export async function drawPictures(input: HostArray, format: PictureFormat, resu
   const { layout } = format;
   const { attributions } = result.integrated;
   const backdrop = dimmed(shown);
-  const sigma = Math.max(1, Math.round(size / 75));
+  const sigma = neighbourhood(format);
   const score = scoreName(result);
   const x = { label: "position on the path, from the baseline (0) to the picture (1)" };
   const regions = signedOverlay(attributions, backdrop, { scale, layout, blur: sigma, percentile: 99.8 });
   const gradient = signedOverlay(result.gradient, backdrop, { scale, layout });
   const small = Math.max(1, Math.round(STRIP_PIXELS / size));
-  const resized = (picture: Raster, by: number): Raster => resizeRaster(picture, format.width * by, format.height * by, "nearest");
+  const resized = (picture: Raster, by: number): Raster =>
+    resizeRaster(picture, format.width * by, format.height * by, "nearest");
   return {
     original: resized(shown, scale),
     overlay: signedOverlay(attributions, backdrop, { scale, layout }),
     regions,
     gradient,
-    comparison: strip([shown, regions, gradient].map((picture) => resized(picture, small)), { gap: 8 }),
+    comparison: strip(
+      [shown, regions, gradient].map((picture) => resized(picture, small)),
+      { gap: 8 },
+    ),
     sigma,
     interior: await interiorStrip(input, format, result),
     saturation: lineChart({
@@ -74,16 +89,24 @@ export async function drawPictures(input: HostArray, format: PictureFormat, resu
 }
 
 /** What is explained, in words. */
-export const scoreName = ({ target, isProbability }: Explanation): string => `${isProbability ? "probability" : "score"} of ${target.name}`;
+export const scoreName = ({ target, isProbability }: Explanation): string =>
+  `${isProbability ? "probability" : "score"} of ${target.name}`;
 
-/** A picture with the legend of its colours below, as an SVG that carries the picture inside. */
-export async function withLegend(picture: Picture, title: string): Promise<string> {
-  const { width, height, low, high } = picture;
-  const image = element("image", { width, height, href: await pngDataUrl(picture), style: "image-rendering:pixelated" });
-  return stacked(title, [
-    { width, height, svg: image },
-    { width, height: 80, svg: colorBar({ title, colors: blueWhiteRed, low, high, width }) },
-  ]);
+/** A picture, with the legend of its colours below if it has one, as an SVG that carries the picture inside. */
+export async function figure(picture: Raster | Picture, title: string): Promise<string> {
+  const { width, height } = picture;
+  const image = element("image", {
+    width,
+    height,
+    href: await pngDataUrl(picture),
+    style: "image-rendering:pixelated",
+  });
+  const parts = [{ width, height, svg: image }];
+  if ("low" in picture) {
+    const { low, high } = picture;
+    parts.push({ width, height: 80, svg: colorBar({ title, colors: blueWhiteRed, low, high, width }) });
+  }
+  return stacked(title, parts);
 }
 
 /** Drawings below each other. */
@@ -97,30 +120,47 @@ function stacked(title: string, parts: readonly { width: number; height: number;
   return drawing(Math.max(...parts.map(({ width }) => width)), top, { title, description: title }, body.join(""));
 }
 
+const neighbourhood = ({ width, height }: PictureFormat): number =>
+  Math.max(2, Math.round(Math.max(width, height) / 75));
+
 function dimmed(picture: Raster): Raster {
   return { ...picture, data: picture.data.map((v, i) => (i % 4 === 3 ? v : v * DIMMED)) };
 }
 
 /** The picture at positions of the path, each with gradient x (x - x'), whose mean over the path is Integrated Gradients. */
-async function interiorStrip(input: HostArray, format: PictureFormat, { interior, baseline }: Explanation): Promise<string> {
+async function interiorStrip(
+  input: HostArray,
+  format: PictureFormat,
+  { interior, baseline }: Explanation,
+): Promise<string> {
   const { alphas, gradients, scores } = interior;
-  const chosen = Array.from({ length: STRIP_PICTURES }, (_, k) => Math.round((k * (alphas.length - 1)) / (STRIP_PICTURES - 1)));
+  const chosen = Array.from({ length: STRIP_PICTURES }, (_, k) =>
+    Math.round((k * (alphas.length - 1)) / (STRIP_PICTURES - 1)),
+  );
   const parts = chosen.map((step) => {
     const gradient = row(gradients, step);
     const data = Float32Array.from(gradient.data, (g, i) => g * (input.data[i]! - baseline.data[i]!));
     return hostArray(data, gradient.shape);
   });
   const size = Math.max(format.width, format.height);
-  const style = { layout: format.layout, blur: Math.max(1, Math.round(size / 75)), percentile: 99.8 };
+  const style = { layout: format.layout, blur: neighbourhood(format), percentile: 99.8 };
   // One scale for all: what matters is at which positions contributions arise.
   const limit = Math.max(...parts.map((part) => heatMap(part, style).high));
   const scale = Math.max(1, Math.round(STRIP_PIXELS / size));
-  const images = parts.map((part, k) => signedOverlay(part, dimmed(faded(input, baseline, alphas[chosen[k]!]!, format)), { ...style, limit, scale }));
+  const images = parts.map((part, k) =>
+    signedOverlay(part, dimmed(faded(input, baseline, alphas[chosen[k]!]!, format)), { ...style, limit, scale }),
+  );
   const labels = chosen.map((step) => `position ${alphas[step]!.toFixed(1)}, score ${scores.data[step]!.toFixed(2)}`);
   const svg = await labelledStrip({ title: "Contributions at positions of the path", images, labels, columns: 3 });
   const [, width = "0", height = "0"] = /width="([\d.]+)" height="([\d.]+)"/.exec(svg) ?? [];
-  const title = "Gradient times (picture - baseline), one scale for all positions";
-  const legend = colorBar({ title, colors: blueWhiteRed, low: -limit, high: limit, width: Math.max(240, Number(width)) });
+  const title = "Gradient times (picture - baseline), smoothed, one scale for all positions";
+  const legend = colorBar({
+    title,
+    colors: blueWhiteRed,
+    low: -limit,
+    high: limit,
+    width: Math.max(240, Number(width)),
+  });
   return stacked("Contributions at positions of the path", [
     { width: Number(width), height: Number(height), svg },
     { width: Math.max(240, Number(width)), height: 80, svg: legend },

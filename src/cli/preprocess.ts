@@ -67,10 +67,15 @@ function checkedFacts(where: string, facts: Readonly<Record<string, unknown>>): 
 export function factsBeside(factsFile: string): Facts {
   const folder = dirname(factsFile);
   const given = existsSync(factsFile) ? parseJson(factsFile) : {};
-  if (given === null || typeof given !== "object" || Array.isArray(given)) throw new FormatError(`${factsFile} must hold one JSON object`);
+  if (given === null || typeof given !== "object" || Array.isArray(given))
+    throw new FormatError(`${factsFile} must hold one JSON object`);
   const { classes, ...rest } = given as Record<string, unknown>;
-  const list = typeof classes === "string" ? join(folder, classes) : CLASS_FILES.map((name) => join(folder, name)).find(existsSync);
-  const names = classes !== undefined && typeof classes !== "string" ? classes : list === undefined ? undefined : readClasses(list);
+  const list =
+    typeof classes === "string"
+      ? join(folder, classes)
+      : CLASS_FILES.map((name) => join(folder, name)).find(existsSync);
+  const names =
+    classes !== undefined && typeof classes !== "string" ? classes : list === undefined ? undefined : readClasses(list);
   return checkedFacts(basename(factsFile), { ...rest, ...(names !== undefined && { classes: names }) });
 }
 
@@ -80,9 +85,14 @@ export function factsBeside(factsFile: string): Facts {
  */
 export function readClasses(file: string): string[] {
   if (!existsSync(file)) throw new ArgumentError(`there is no file ${file} with the names of the classes`);
-  if (!file.endsWith(".json")) return readFileSync(file, "utf8").trim().split(/\r?\n/).map((line) => line.trim());
+  if (!file.endsWith(".json"))
+    return readFileSync(file, "utf8")
+      .trim()
+      .split(/\r?\n/)
+      .map((line) => line.trim());
   const list = parseJson(file);
-  if (!Array.isArray(list) || !list.every((name) => typeof name === "string")) throw new FormatError(`${file} must hold a JSON list of names`);
+  if (!Array.isArray(list) || !list.every((name) => typeof name === "string"))
+    throw new FormatError(`${file} must hold a JSON list of names`);
   return list;
 }
 
@@ -102,13 +112,21 @@ function parseJson(file: string): unknown {
 export function pictureFormat(shape: Shape, facts: Facts): PictureFormat {
   const isCount = (n: number | undefined): boolean => n === 1 || n === 3;
   if (shape.length !== 3 || !(isCount(shape[0]) || isCount(shape[2]))) {
-    throw new ArgumentError(`the model takes [${["batch", ...shape].join(", ")}], which is no picture with 1 or 3 channels; use the library itself`);
+    throw new ArgumentError(
+      `the model takes [${["batch", ...shape].join(", ")}], which is no picture with 1 or 3 channels; use the library itself`,
+    );
   }
   const layout: Layout = facts.layout ? (facts.layout === "NCHW" ? "CHW" : "HWC") : isCount(shape[0]) ? "CHW" : "HWC";
-  const [count, height, width] = (layout === "CHW" ? shape : [shape[2], shape[0], shape[1]]) as [number, number, number];
+  const [count, height, width] = (layout === "CHW" ? shape : [shape[2], shape[0], shape[1]]) as [
+    number,
+    number,
+    number,
+  ];
   const channels = facts.channels ?? (count === 1 ? "grey" : "rgb");
   if (count !== (channels === "grey" ? 1 : 3)) {
-    throw new ArgumentError(`channels ${channels} and layout ${facts.layout ?? layout} do not fit the input [${["batch", ...shape].join(", ")}]`);
+    throw new ArgumentError(
+      `channels ${channels} and layout ${facts.layout ?? layout} do not fit the input [${["batch", ...shape].join(", ")}]`,
+    );
   }
   return { layout, width, height, channels, scale: facts.scale ?? 1 / 255, offset: facts.offset ?? 0 };
 }

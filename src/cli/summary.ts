@@ -45,7 +45,12 @@ export function facts({ args, loaded, image, adapter, result, seconds }: Run): R
 }
 
 export function summaryText(run: Run): string {
-  const rows = topRows(run.result).map(([name, index, score, p]) => [name, String(index), score.toFixed(3), p.toFixed(3)]);
+  const rows = topRows(run.result).map(([name, index, score, p]) => [
+    name,
+    String(index),
+    score.toFixed(3),
+    p.toFixed(3),
+  ]);
   return `${textTable(TOP_COLUMNS, rows)}\n\n${factTable(facts(run))}`;
 }
 
@@ -75,7 +80,11 @@ export function summaryJson({ args, loaded, image, adapter, result, seconds }: R
     steps: integrated.steps,
     evaluations: integrated.evaluations,
     ...(integrated.change !== undefined && { change: integrated.change }),
-    path: { alphas: result.interior.alphas, scores: Array.from(result.interior.scores.data), meanAbsGradient: result.interior.meanAbsGradient },
+    path: {
+      alphas: result.interior.alphas,
+      scores: Array.from(result.interior.scores.data),
+      meanAbsGradient: result.interior.meanAbsGradient,
+    },
     plan: integrated.plan,
     dispatches,
     submits,
@@ -85,12 +94,15 @@ export function summaryJson({ args, loaded, image, adapter, result, seconds }: R
   };
 }
 
-const pictureText = ({ width, height, channels }: PictureFormat): string => `${width} x ${height} ${channels === "grey" ? "grey" : "colour"} pixels`;
+const pictureText = ({ width, height, channels }: PictureFormat): string =>
+  `${width} x ${height} ${channels === "grey" ? "grey" : "colour"} pixels`;
 const megabytes = (bytes: number): string => `${formatNumber(round(bytes / 2 ** 20))} MiB`;
 const round = (value: number): number => Math.round(value * 10) / 10;
 
 function share(delta: number, difference: number): string {
-  return difference === 0 ? "" : ` (${formatNumber(Number(((100 * Math.abs(delta)) / Math.abs(difference)).toPrecision(2)))} % of the difference)`;
+  return difference === 0
+    ? ""
+    : ` (${formatNumber(Number(((100 * Math.abs(delta)) / Math.abs(difference)).toPrecision(2)))} % of the difference)`;
 }
 
 function changeText(change: number | undefined, evaluations: number, steps: number): string {

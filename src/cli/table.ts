@@ -29,7 +29,12 @@ function displayWidth(text: string): number {
   let width = 0;
   for (const c of text) {
     if (/\p{Mark}/u.test(c)) continue;
-    width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(c) ? 2 : 1;
+    width +=
+      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
+        c,
+      )
+        ? 2
+        : 1;
   }
   return width;
 }

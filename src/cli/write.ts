@@ -5,13 +5,18 @@ import { AumannError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { writeSafetensors } from "../nn/index.ts";
 import { encodePng, report } from "../view/index.ts";
-import { scoreName, withLegend, type Pictures } from "./pictures.ts";
+import { scoreName, figure, type Pictures } from "./pictures.ts";
 import { facts, summaryJson, TOP_COLUMNS, topRows, type Run } from "./summary.ts";
 
 /** Writes pictures, charts, numbers and the report into a folder, which is made if need be; returns the names. */
 export async function writeResults(folder: string, run: Run, pictures: Pictures, input: HostArray): Promise<string[]> {
   const { result } = run;
-  const arrays = { input, baseline: result.baseline, attributions: result.integrated.attributions, gradient: result.gradient };
+  const arrays = {
+    input,
+    baseline: result.baseline,
+    attributions: result.integrated.attributions,
+    gradient: result.gradient,
+  };
   const files: Record<string, Uint8Array | string> = {
     "report.html": await page(run, pictures),
     "original.png": await encodePng(pictures.original),
@@ -23,7 +28,12 @@ export async function writeResults(folder: string, run: Run, pictures: Pictures,
     "saturation.svg": pictures.saturation,
     "gradient-size.svg": pictures.gradientSize,
     "attributions.safetensors": writeSafetensors(
-      Object.fromEntries(Object.entries(arrays).map(([name, { shape, data }]) => [name, { shape, dtype: "F32" as const, data: Float32Array.from(data) }])),
+      Object.fromEntries(
+        Object.entries(arrays).map(([name, { shape, data }]) => [
+          name,
+          { shape, dtype: "F32" as const, data: Float32Array.from(data) },
+        ]),
+      ),
     ),
     "result.json": `${JSON.stringify(summaryJson(run), undefined, 2)}\n`,
   };
@@ -32,7 +42,9 @@ export async function writeResults(folder: string, run: Run, pictures: Pictures,
     await Promise.all(Object.entries(files).map(([name, content]) => writeFile(join(folder, name), content)));
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    throw new AumannError(`cannot write into the folder ${folder}: ${code ?? message}; choose another with --out`, { cause });
+    throw new AumannError(`cannot write into the folder ${folder}: ${code ?? message}; choose another with --out`, {
+      cause,
+    });
   }
   return Object.keys(files);
 }
@@ -45,19 +57,19 @@ async function page(run: Run, pictures: Pictures): Promise<string> {
     title: `What makes this "${result.target.name}"?`,
     text: introduction(run),
     figures: [
-      { content: pictures.original, caption: "The picture, as the model saw it." },
+      { content: await figure(pictures.original, "The picture"), caption: "The picture, as the model saw it." },
       {
-        content: await withLegend(pictures.regions, `Integrated Gradients, averaged over ${sigma} pixels`),
+        content: await figure(pictures.regions, `Integrated Gradients, smoothed by ${sigma} pixels`),
         caption:
-          `What counted. Red regions raised the ${name}, blue ones lowered it. Every pixel shows the attributions around it, ` +
-          `averaged with a Gaussian of ${sigma} ${sigma === 1 ? "pixel" : "pixels"}, because neighbours often cancel.`,
+          `What counted. Red regions raised the ${name}, blue ones lowered it. Because neighbouring pixels often cancel, ` +
+          `every pixel shows the attributions around it, averaged with a Gaussian of ${sigma} pixels.`,
       },
       {
-        content: await withLegend(pictures.overlay, `Integrated Gradients, pixel by pixel`),
+        content: await figure(pictures.overlay, "Integrated Gradients, pixel by pixel"),
         caption: `The same without averaging. All pixels together make up the change of the ${name} from the ${args.baseline} baseline. The strongest 1 % share the colours at the ends.`,
       },
       {
-        content: await withLegend(pictures.gradient, "Gradient, per unit of input"),
+        content: await figure(pictures.gradient, "Gradient, per unit of input"),
         caption: `The plain gradient, for comparison: how the ${name} reacts to small changes of a pixel, whether or not that pixel contributed to it.`,
       },
     ],
@@ -71,7 +83,11 @@ async function page(run: Run, pictures: Pictures): Promise<string> {
         figures: [
           { content: pictures.saturation, caption: `The ${name} at 21 positions of the path.` },
           { content: pictures.gradientSize, caption: "How large the gradient is there." },
-          { content: pictures.interior, caption: "Where on the path which pixels contribute: the mean over the whole path is the explanation above." },
+          {
+            content: pictures.interior,
+            caption:
+              "Where on the path which pixels contribute: the mean over the whole path is the explanation above.",
+          },
         ],
       },
       { heading: "What ran", facts: facts(run) },
@@ -82,7 +98,10 @@ async function page(run: Run, pictures: Pictures): Promise<string> {
 function introduction({ loaded, args, result }: Run): string {
   const { integrated, target, top } = result;
   const [at, from] = [integrated.scores.input.data[0]!, integrated.scores.baseline.data[0]!];
-  const answer = top[0]!.index === target.index ? `${loaded.name} takes this picture for "${target.name}".` : `${loaded.name} takes this picture for "${top[0]!.name}"; here "${target.name}" is explained.`;
+  const answer =
+    top[0]!.index === target.index
+      ? `${loaded.name} takes this picture for "${target.name}".`
+      : `${loaded.name} takes this picture for "${top[0]!.name}"; here "${target.name}" is explained.`;
   return (
     `${answer} The ${scoreName(result)} is ${at.toFixed(3)}, and ${from.toFixed(3)} at the ${args.baseline} baseline. ` +
     `Integrated Gradients shares the difference, ${(at - from).toFixed(3)}, among the pixels; ` +

@@ -241,7 +241,15 @@ describe("baselines", () => {
     expect([...maximumOf(data)(like, "x").data]).toEqual([6, 30, 6, 30]);
     const sample = sampleOf(data, 4, 7);
     expect(sample).toHaveLength(4);
-    const drawn = sample.map(({ baseline }) => (baseline as typeof meanOf extends (d: never) => infer R ? R : never)(like, "x"));
-    drawn.forEach(({ data: [a, b] }) => expect([[1, 10], [2, 30], [6, 20]]).toContainEqual([a, b]));
+    const drawn = sample.map(({ baseline }) =>
+      (baseline as typeof meanOf extends (d: never) => infer R ? R : never)(like, "x"),
+    );
+    drawn.forEach(({ data: [a, b] }) =>
+      expect([
+        [1, 10],
+        [2, 30],
+        [6, 20],
+      ]).toContainEqual([a, b]),
+    );
   });
 });

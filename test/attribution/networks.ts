@@ -120,7 +120,14 @@ export const scoreTruth = {
 };
 
 /** Integrated Gradients with given nodes and weights, straight from the definition. */
-export function integrate(net: Mlp, score: ScoreTruth, x: Vector, from: Vector, nodes: Vector, weights: Vector): number[] {
+export function integrate(
+  net: Mlp,
+  score: ScoreTruth,
+  x: Vector,
+  from: Vector,
+  nodes: Vector,
+  weights: Vector,
+): number[] {
   const sum = x.map(() => 0);
   nodes.forEach((a, k) => {
     const z = x.map((v, i) => from[i]! + a * (v - from[i]!));

@@ -19,9 +19,15 @@ describe("saliency and gradient x input", () => {
       const result = await saliency(net.model, x, options);
       expect(result.attributions.shape).toEqual([2, 4]);
       expectNear(result.attributions.data, expected);
-      expectNear(result.scores.data, rows(x).map((row) => score.value(truth.logits(row))));
+      expectNear(
+        result.scores.data,
+        rows(x).map((row) => score.value(truth.logits(row))),
+      );
       const product = await gradientXInput(net.model, x, options);
-      expectNear(product.attributions.data, expected.map((g, i) => g * x.data[i]!));
+      expectNear(
+        product.attributions.data,
+        expected.map((g, i) => g * x.data[i]!),
+      );
       const [zero] = [score.value(truth.logits([0, 0, 0, 0]))];
       product.delta.data.forEach((delta, b) => {
         const sum = expected.slice(4 * b, 4 * b + 4).reduce((s, g, i) => s + g * x.data[4 * b + i]!, 0);
@@ -43,7 +49,8 @@ describe("saliency and gradient x input", () => {
 
 describe("interior gradients", () => {
   const baseline = draw(4, 103);
-  const along = (a: number): number[][] => rows(x).map((row) => row.map((v, i) => baseline[i]! + a * (v - baseline[i]!)));
+  const along = (a: number): number[][] =>
+    rows(x).map((row) => row.map((v, i) => baseline[i]! + a * (v - baseline[i]!)));
 
   test("are gradients, scores and layers along the path", () =>
     withCleanDevice(async (device) => {
@@ -60,8 +67,14 @@ describe("interior gradients", () => {
       expect(result.gradients.shape).toEqual([5, 2, 4]);
       const gradients = alphas.map((a) => along(a).flatMap(gradientAt));
       expectNear(result.gradients.data, gradients.flat());
-      expectNear(result.scores.data, alphas.flatMap((a) => along(a).map((z) => score.value(truth.logits(z)))));
-      expectNear(result.meanAbsGradient, gradients.map((g) => g.reduce((s, v) => s + Math.abs(v), 0) / g.length));
+      expectNear(
+        result.scores.data,
+        alphas.flatMap((a) => along(a).map((z) => score.value(truth.logits(z)))),
+      );
+      expectNear(
+        result.meanAbsGradient,
+        gradients.map((g) => g.reduce((s, v) => s + Math.abs(v), 0) / g.length),
+      );
       const hidden = alphas.map((a) =>
         along(a).flatMap((z) =>
           truth.b1.map((b, h) => Math.tanh(z.reduce((s, v, i) => s + v * truth.w1[i * 5 + h]!, b))),
@@ -77,7 +90,11 @@ describe("interior gradients", () => {
     withCleanDevice(async (device) => {
       using net = truth.on(device);
       const { alphas, scores } = await interiorGradients(net.model, x, { target: 0 });
-      expectNear(alphas, Array.from({ length: 11 }, (_, k) => k / 10), 1e-12);
+      expectNear(
+        alphas,
+        Array.from({ length: 11 }, (_, k) => k / 10),
+        1e-12,
+      );
       expect(scores.shape).toEqual([11, 2]);
     }));
 

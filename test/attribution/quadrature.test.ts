@@ -83,9 +83,7 @@ describe("rules on networks", () => {
       using net = smooth.on(device);
       const result = await integratedGradients(net.model, x);
       expect([result.rule, result.steps, result.evaluations]).toEqual(["gauss-legendre", 50, 50]);
-      const expected = rows(x).flatMap((row, b) =>
-        integral(smooth, scoreTruth.logit(targets[b]!), row, [0, 0, 0, 0]),
-      );
+      const expected = rows(x).flatMap((row, b) => integral(smooth, scoreTruth.logit(targets[b]!), row, [0, 0, 0, 0]));
       expectNear(result.attributions.data, expected, 3e-6);
       expect(Math.max(...Array.from(result.delta.data, Math.abs))).toBeLessThan(1e-5);
       using kinked = new Mlp("relu").on(device);

@@ -52,41 +52,77 @@ function refuses(
 
 describe("integratedGradients refuses", () => {
   refuses("an input of the wrong width", ShapeError, /\[2, 3\]/, {}, drawArray([2, 3], 92));
-  refuses("NaN in the input", NumericError, /input "x" holds NaN at element 2 of \[1, 4\]/, {}, hostArray([0, 1, NaN, 3], [1, 4]));
-  refuses("infinity in the input", NumericError, /holds Infinity at element 0/, {}, hostArray([Infinity, 1, 2, 3], [1, 4]));
+  refuses(
+    "NaN in the input",
+    NumericError,
+    /input "x" holds NaN at element 2 of \[1, 4\]/,
+    {},
+    hostArray([0, 1, NaN, 3], [1, 4]),
+  );
+  refuses(
+    "infinity in the input",
+    NumericError,
+    /holds Infinity at element 0/,
+    {},
+    hostArray([Infinity, 1, 2, 3], [1, 4]),
+  );
   refuses("NaN in the baseline", NumericError, /baseline of input "x" holds NaN at element/, { baseline: NaN });
-  refuses("a baseline of another shape", ShapeError, /baseline of input "x": expected \[2, 4\] or one example \[4\], got \[3\]/, {
-    baseline: hostArray([1, 2, 3]),
+  refuses(
+    "a baseline of another shape",
+    ShapeError,
+    /baseline of input "x": expected \[2, 4\] or one example \[4\], got \[3\]/,
+    {
+      baseline: hostArray([1, 2, 3]),
+    },
+  );
+  refuses("an unknown baseline", ArgumentError, /baseline: expected "zero", .* got "grey"/, {
+    baseline: "grey" as never,
   });
-  refuses("an unknown baseline", ArgumentError, /baseline: expected "zero", .* got "grey"/, { baseline: "grey" as never });
   refuses("no baseline", ArgumentError, /baseline: expected at least one/, { baseline: [] });
   refuses("negative weights", ArgumentError, /weights >= 0/, { baseline: [{ baseline: 0, weight: -1 }] });
-  refuses("a class beyond the last", ArgumentError, /target: class 3 does not exist; the output has 3 classes, 0 to 2/, {
-    target: 3,
-  });
+  refuses(
+    "a class beyond the last",
+    ArgumentError,
+    /target: class 3 does not exist; the output has 3 classes, 0 to 2/,
+    {
+      target: 3,
+    },
+  );
   refuses("a negative class", ArgumentError, /class -1/, { target: -1 });
   refuses("half a class", ArgumentError, /class 0\.5/, { target: 0.5 });
   refuses("classes for another batch", ArgumentError, /3 classes were given for 2 examples/, { target: [0, 1, 2] });
   refuses("an unknown target", ArgumentError, /target: .* got "best"/, { target: "best" as never });
   refuses("an unknown score", ArgumentError, /score: .* got odds/, { score: "odds" as never });
-  refuses("a target function with several scores per example", ShapeError, /one score per example, shape \[2\], got \[2, 3\]/, {
-    target: (y) => y,
-  });
+  refuses(
+    "a target function with several scores per example",
+    ShapeError,
+    /one score per example, shape \[2\], got \[2, 3\]/,
+    {
+      target: (y) => y,
+    },
+  );
   refuses("an unknown rule", ArgumentError, /rule: expected one of .* got simpson/, { rule: "simpson" as never });
   for (const rule of ["midpoint", "equidistributed"] as const) {
     refuses(`no steps (${rule})`, ArgumentError, /steps: expected a whole number >= 1, got 0/, { rule, steps: 0 });
     refuses(`half a step (${rule})`, ArgumentError, /steps: .* got 2\.5/, { rule, steps: 2.5 });
   }
-  refuses("points and a rule", ArgumentError, /points: .* exclude rule/, { points: { nodes: [1], weights: [1] }, rule: "left" });
+  refuses("points and a rule", ArgumentError, /points: .* exclude rule/, {
+    points: { nodes: [1], weights: [1] },
+    rule: "left",
+  });
   refuses("points of different length", ArgumentError, /points: 2 nodes and 1 weights/, {
     points: { nodes: [0, 1], weights: [1] },
   });
-  refuses("points that are not numbers", ArgumentError, /points: .* finite/, { points: { nodes: [NaN], weights: [1] } });
+  refuses("points that are not numbers", ArgumentError, /points: .* finite/, {
+    points: { nodes: [NaN], weights: [1] },
+  });
   refuses("a tolerance of zero", ArgumentError, /tolerance: expected a number > 0, got 0/, { tolerance: 0 });
   refuses("an unknown layer", ArgumentError, /layer: there is no intermediate value "conv1"; the model names hidden/, {
     layer: "conv1",
   });
-  refuses("a budget below one step", LimitError, /one step of this model needs .* raise memoryBudget/, { memoryBudget: 16 });
+  refuses("a budget below one step", LimitError, /one step of this model needs .* raise memoryBudget/, {
+    memoryBudget: 16,
+  });
 
   test("a disposed tensor", () =>
     withCleanDevice(async (device) => {
@@ -157,8 +193,10 @@ describe("inputs by name", () => {
     });
   test("missing", () => check(/input "features" is missing; given: pixels/, ArgumentError, { pixels: x }));
   test("unknown", () => check(/no input "pixels"/, ArgumentError, { features: x, pixels: x }));
-  test("of the wrong type", () => check(/input "features": expected f32, got i32/, Error, hostArray([1, 2, 3, 4], [1, 4], "i32")));
-  test("of the wrong shape", () => check(/"features": expected \[batch, 4\], got \[2, 2\]/, ShapeError, drawArray([2, 2], 1)));
+  test("of the wrong type", () =>
+    check(/input "features": expected f32, got i32/, Error, hostArray([1, 2, 3, 4], [1, 4], "i32")));
+  test("of the wrong shape", () =>
+    check(/"features": expected \[batch, 4\], got \[2, 2\]/, ShapeError, drawArray([2, 2], 1)));
 });
 
 describe("lost devices", () => {
@@ -202,7 +240,11 @@ describe("the other methods refuse", () => {
   test("interior gradients of all classes", () =>
     run((_, model) => interiorGradients(model, x, { target: "all" }), ArgumentError, /"all" is not possible/));
   test("interior gradients of an unknown layer", () =>
-    run((_, model) => interiorGradients(model, x, { layers: ["pool"] }), ArgumentError, /"pool"; the model names hidden/));
+    run(
+      (_, model) => interiorGradients(model, x, { layers: ["pool"] }),
+      ArgumentError,
+      /"pool"; the model names hidden/,
+    ));
   test("references of another shape", () =>
     run(
       (_, model) => expectedGradients(model, x, { references: drawArray([3, 5], 1) }),
@@ -224,4 +266,3 @@ describe("the other methods refuse", () => {
   test("a saliency target that does not exist", () =>
     run((_, model) => saliency(model, x, { target: 9 }), ArgumentError, /class 9/));
 });
-

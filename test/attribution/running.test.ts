@@ -4,7 +4,7 @@ import { integratedGradients, type Progress } from "../../src/attribution/index.
 import { DEFAULT_MEMORY_BUDGET } from "../../src/attribution/chunks.ts";
 import { relu } from "../../src/kernels/index.ts";
 import { activation, dense, modelOf, sequential, type Model } from "../../src/nn/index.ts";
-import { type Device } from "../../src/tensor/index.ts";
+import type { Device } from "../../src/tensor/index.ts";
 import { withCleanDevice } from "../gpu.ts";
 import { drawArray } from "./networks.ts";
 

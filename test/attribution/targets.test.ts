@@ -26,18 +26,30 @@ describe("target", () => {
       const { attributions, targets, outputs } = await integratedGradients(net.model, x, options);
       expect(targets).toMatchObject({ shape: [3], dtype: "i32" });
       expect([...targets!.data]).toEqual(winners);
-      expectNear(outputs.data, rows(x).flatMap((row) => truth.logits(row)));
-      expectNear(attributions.data, expected((b) => winners[b]!));
+      expectNear(
+        outputs.data,
+        rows(x).flatMap((row) => truth.logits(row)),
+      );
+      expectNear(
+        attributions.data,
+        expected((b) => winners[b]!),
+      );
     }));
 
   test("one class for all, one per example", () =>
     withCleanDevice(async (device) => {
       using net = truth.on(device);
       const one = await integratedGradients(net.model, x, { ...options, target: 2 });
-      expectNear(one.attributions.data, expected(() => 2));
+      expectNear(
+        one.attributions.data,
+        expected(() => 2),
+      );
       expect([...one.targets!.data]).toEqual([2, 2, 2]);
       const each = await integratedGradients(net.model, x, { ...options, target: [2, 0, 1] });
-      expectNear(each.attributions.data, expected((b) => [2, 0, 1][b]!));
+      expectNear(
+        each.attributions.data,
+        expected((b) => [2, 0, 1][b]!),
+      );
     }));
 
   for (const score of ["logit", "probability", "logProbability"] as const) {
@@ -66,7 +78,10 @@ describe("target", () => {
       withCleanDevice(async (device) => {
         using net = truth.on(device);
         const result = await integratedGradients(net.model, x, { ...options, target: 1, score });
-        expectNear(result.attributions.data, expected(() => 1, score));
+        expectNear(
+          result.attributions.data,
+          expected(() => 1, score),
+        );
       }));
   }
 
@@ -76,7 +91,10 @@ describe("target", () => {
       const target = (y: Value): Value => sub(index(y, 1, 0), index(y, 1, 2));
       const result = await integratedGradients(net.model, x, { ...options, target });
       const [a, b] = [expected(() => 0), expected(() => 2)];
-      expectNear(result.attributions.data, a.map((v, i) => v - b[i]!));
+      expectNear(
+        result.attributions.data,
+        a.map((v, i) => v - b[i]!),
+      );
       expect(result.targets).toBeUndefined();
     }));
 
@@ -84,7 +102,10 @@ describe("target", () => {
     withCleanDevice(async (device) => {
       using net = truth.on(device);
       const { attributions, scores } = await integratedGradients((z: Value) => index(net.model(z), 1, 1), x, options);
-      expectNear(attributions.data, expected(() => 1));
+      expectNear(
+        attributions.data,
+        expected(() => 1),
+      );
       expect(scores.input.shape).toEqual([3]);
     }));
 });
@@ -117,7 +138,10 @@ describe("named inputs", () => {
     withCleanDevice(async (device) => {
       const result = await integratedGradients(f, { u, v }, { device, steps: 4, baseline: { u: u0, v } });
       expect(Math.max(...Array.from(result.attributions.v.data, Math.abs))).toBe(0);
-      expectNear(result.attributions.u.data, Array.from(u.data, (_, i) => (u.data[i]! - u0.data[i]!) * v.data[i]!));
+      expectNear(
+        result.attributions.u.data,
+        Array.from(u.data, (_, i) => (u.data[i]! - u0.data[i]!) * v.data[i]!),
+      );
     }));
 });
 

@@ -127,20 +127,28 @@ describe("in Node", () => {
     const x = Float64Array.from(picture());
     const mean = new Float64Array(64);
     for (let k = 0; k < STEPS; k++) {
-      const point = array64(x.map((v) => ((k + 0.5) / STEPS) * v), [1, 1, 8, 8]);
+      const point = array64(
+        x.map((v) => ((k + 0.5) / STEPS) * v),
+        [1, 1, 8, 8],
+      );
       evaluate(graph, [point], { constants })[0]!.data.forEach((g, i) => (mean[i]! += g / STEPS));
     }
     Object.values(parameters).forEach((tensor) => tensor.dispose());
-    expectNear(inNode.attributions, Array.from(mean, (g, i) => g * x[i]!));
+    expectNear(
+      inNode.attributions,
+      Array.from(mean, (g, i) => g * x[i]!),
+    );
   });
 });
 
 describe("the built files", () => {
   const dist = join(root, "dist");
   const imports = (file: string): string[] =>
-    [...readFileSync(join(dist, file), "utf8").matchAll(/^(?:import|export)[^"';]*?from\s*"([^"]+)"|\bimport\(\s*"([^"]+)"|^import\s*"([^"]+)"/gm)].map(
-      (m) => (m[1] ?? m[2] ?? m[3])!,
-    );
+    [
+      ...readFileSync(join(dist, file), "utf8").matchAll(
+        /^(?:import|export)[^"';]*?from\s*"([^"]+)"|\bimport\(\s*"([^"]+)"|^import\s*"([^"]+)"/gm,
+      ),
+    ].map((m) => (m[1] ?? m[2] ?? m[3])!);
 
   const built = (): string[] => readdirSync(dist).filter((file) => file.endsWith(".js") && file !== "cli.js");
 
@@ -159,7 +167,9 @@ describe("the built files", () => {
 
   test("reach Node's modules only through the adapter's dynamic import", () => {
     const lines = built().flatMap((file) =>
-      readFileSync(join(dist, file), "utf8").split("\n").filter((line) => /["']node:/.test(line)),
+      readFileSync(join(dist, file), "utf8")
+        .split("\n")
+        .filter((line) => /["']node:/.test(line)),
     );
     expect(lines.map((line) => line.trim())).toEqual(['const { existsSync } = await importPackage("node:fs");']);
   });

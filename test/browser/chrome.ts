@@ -30,7 +30,9 @@ function downloaded(): string[] {
   const versions = readdirSync(cache).sort((a, b) => b.localeCompare(a, undefined, { numeric: true }));
   const programs = ["chrome", "chrome.exe", "Google Chrome for Testing.app/Contents/MacOS/Google Chrome for Testing"];
   return versions.flatMap((version) =>
-    readdirSync(join(cache, version)).flatMap((folder) => programs.map((program) => join(cache, version, folder, program))),
+    readdirSync(join(cache, version)).flatMap((folder) =>
+      programs.map((program) => join(cache, version, folder, program)),
+    ),
   );
 }
 

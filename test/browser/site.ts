@@ -7,7 +7,11 @@ import { fileURLToPath } from "node:url";
 import { transform } from "esbuild";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const TYPES: Readonly<Record<string, string>> = { ".js": "text/javascript", ".html": "text/html", ".map": "application/json" };
+const TYPES: Readonly<Record<string, string>> = {
+  ".js": "text/javascript",
+  ".html": "text/html",
+  ".map": "application/json",
+};
 
 export interface Site extends AsyncDisposable {
   /** http://localhost:PORT - a secure context, which WebGPU asks for. */

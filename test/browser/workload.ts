@@ -48,15 +48,25 @@ export async function workload(modules: Modules, device: InstanceType<Modules["a
   const result = await attribution.integratedGradients(model, x, { steps: STEPS, rule: "midpoint" });
   const counters = { ...device.counters };
   const again = await attribution.integratedGradients(model, x, { steps: STEPS, rule: "midpoint" });
-  const [submits, readbacks] = [device.counters.submits - counters.submits, device.counters.readbacks - counters.readbacks];
+  const [submits, readbacks] = [
+    device.counters.submits - counters.submits,
+    device.counters.readbacks - counters.readbacks,
+  ];
   const all = await attribution.integratedGradients(model, x, { steps: STEPS, target: "all", score: "probability" });
   const chunked = await attribution.integratedGradients(model, x, {
     steps: STEPS,
     rule: "midpoint",
     memoryBudget: 0.4 * result.plan.bytes,
   });
-  const f = (z: Parameters<typeof aumann.sin>[0]) => aumann.sum(aumann.logSoftmax(model.apply({ x: aumann.mul(z, 1) }) as never));
-  const [at, direction] = [device.tensor(x), device.tensor(picture().map((v) => 1 - v), [1, 1, 8, 8])];
+  const f = (z: Parameters<typeof aumann.sin>[0]) =>
+    aumann.sum(aumann.logSoftmax(model.apply({ x: aumann.mul(z, 1) }) as never));
+  const [at, direction] = [
+    device.tensor(x),
+    device.tensor(
+      picture().map((v) => 1 - v),
+      [1, 1, 8, 8],
+    ),
+  ];
   const product = await aumann.hvp(f)(at, direction);
   const hvp = await product.read();
   [at, direction, product].forEach((tensor) => tensor.dispose());

@@ -78,7 +78,17 @@ describe("memory plan", () => {
 describe("splitWorkgroups", () => {
   test("stays within the limit and covers the count with little excess", () => {
     for (const limit of [4, 65535]) {
-      for (const count of [1, 2, limit - 1, limit, limit + 1, 2 * limit, 2 * limit + 1, limit * limit - 1, limit * limit]) {
+      for (const count of [
+        1,
+        2,
+        limit - 1,
+        limit,
+        limit + 1,
+        2 * limit,
+        2 * limit + 1,
+        limit * limit - 1,
+        limit * limit,
+      ]) {
         const [x, y] = splitWorkgroups(count, limit);
         expect(Math.max(x, y)).toBeLessThanOrEqual(limit);
         expect(x * y).toBeGreaterThanOrEqual(count);

@@ -30,14 +30,14 @@ describe("programs", () => {
       const layers = (x: Value, ...ws: Value[]): Value => ws.reduce((y, w) => relu(matmul(y, w)), x);
       const specs = (...widths: number[]) =>
         widths.map((width, i) => ({ shape: [i === 0 ? 3 : widths[i - 1]!, width] }));
-      const program = compile(device, layers as never, specs(5, 9, 6, 11, 7, 4));
+      const program = compile(device, layers, specs(5, 9, 6, 11, 7, 4));
       expect(program.plan.dispatches).toBe(5);
       const texts = new Set(program.steps.map(({ wgsl }) => wgsl));
       expect(program.plan.pipelines).toBe(texts.size);
       expect(texts.size).toBe(1);
       await program.ready();
       const { pipelines } = device.counters;
-      await compile(device, layers as never, specs(6, 5, 12)).ready();
+      await compile(device, layers, specs(6, 5, 12)).ready();
       expect(device.counters.pipelines).toBe(pipelines);
     }));
 
@@ -91,7 +91,11 @@ describe("programs", () => {
           return Math.tanh(s);
         });
       }
-      expectClose(last!.data, [state.slice(0, 6), state.slice(6)].map((row) => row.reduce((a, b) => a + b)), 1e-5);
+      expectClose(
+        last!.data,
+        [state.slice(0, 6), state.slice(6)].map((row) => row.reduce((a, b) => a + b)),
+        1e-5,
+      );
     }));
 
   test("given up half-way leave no memory behind", () =>

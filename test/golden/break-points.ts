@@ -8,10 +8,10 @@ import { hasKinks } from "./network.ts";
 const SMOOTH_NODES = 512;
 const CELLS = 512;
 /**
- * Where sampling begins. A constant baseline makes all windows of a max pool ties, which in f32 they remain for a while.
- * What lies before takes the value found here.
+ * Where sampling begins; what lies before takes the value found there. A constant baseline makes all windows of a max
+ * pool ties, which in f32 they remain for a while.
  */
-const START = 2 ** -11;
+const START = { constant: 2 ** -11, other: 2 ** -20 };
 /** Gradients are evaluated in batches of one size, so that one program serves all. */
 const BATCH = 128;
 /** What one cell may contribute to the error, relative to the largest attribution. */
@@ -34,10 +34,11 @@ interface Cell {
  */
 export async function convergedPoints(c: Context, baseline: readonly HostArray[]): Promise<Quadrature> {
   if (!hasKinks(c.case_)) return gaussLegendre(SMOOTH_NODES);
-  const edges = Array.from({ length: CELLS + 1 }, (_, i) => START + ((1 - START) * i) / CELLS);
+  const start = baseline.every(isConstant) ? START.constant : START.other;
+  const edges = Array.from({ length: CELLS + 1 }, (_, i) => start + ((1 - start) * i) / CELLS);
   const samples = await integrand(c, baseline, edges);
   const scales = largestAttributions(c, samples);
-  const weights = new Map([[START, START]]);
+  const weights = new Map([[start, start]]);
   let open = samples.slice(1).map((sample, i): Cell => ({ from: edges[i]!, to: edges[i + 1]!, samples: [samples[i]!, sample] }));
   while (open.length > 0) {
     const rough = open.map((cell) => cell.to - cell.from > NARROWEST && error(cell, scales) > CELL_ERROR);
@@ -49,6 +50,8 @@ export async function convergedPoints(c: Context, baseline: readonly HostArray[]
   const nodes = [...weights.keys()].sort((a, b) => a - b);
   return { nodes, weights: nodes.map((a) => weights.get(a)!) };
 }
+
+const isConstant = ({ data }: HostArray): boolean => data.every((v) => v === data[0]);
 
 async function integrand(c: Context, baseline: readonly HostArray[], alphas: readonly number[]): Promise<Sample[]> {
   const differences = c.parts(c.arrays()).map((x, j) => Float64Array.from(x.data, (v, i) => v - baseline[j]!.data[i]!));

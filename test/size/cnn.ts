@@ -1,8 +1,7 @@
 // Integrated Gradients of a convolutional network written by hand.
-import { openDevice } from "../../src/tensor/index.ts";
+import { hostArray, openDevice } from "../../src/tensor/index.ts";
 import { integratedGradients } from "../../src/attribution/index.ts";
 import { add, conv2d, matmul, maxPool2d, relu, reshape } from "../../src/kernels/index.ts";
-import { hostArray } from "../../src/tensor/index.ts";
 import type { Value } from "../../src/graph/node.ts";
 
 const device = await openDevice();

@@ -1,0 +1,67 @@
+// One run on the device: what it encodes, what it has to free.
+import type { Device } from "../tensor/device.ts";
+import type { HostArray } from "../tensor/host.ts";
+import { numel, type Shape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Commands } from "../compiler/commands.ts";
+import type { Program } from "../compiler/program.ts";
+import type { RunOptions } from "./types.ts";
+
+/** Tensors and commands of one run: everything is freed at the end, whatever happens. */
+export class Session {
+  private commands: Commands;
+  private readonly tensors: Tensor[] = [];
+  private readonly dropped: Tensor[] = [];
+  private pending: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly device: Device,
+    private readonly options: RunOptions,
+  ) {
+    this.commands = new Commands(device);
+    options.signal?.throwIfAborted();
+  }
+
+  keep(tensor: Tensor): Tensor {
+    this.tensors.push(tensor);
+    return tensor;
+  }
+
+  zeros(shape: Shape): Tensor {
+    return this.keep(this.device.tensor(new Float32Array(numel(shape)), shape));
+  }
+
+  /** Frees tensors that nothing encoded later reads, at the next submit: until then, their memory is still needed. */
+  drop(tensors: readonly Tensor[]): void {
+    this.dropped.push(...tensors);
+  }
+
+  encode(program: Program, inputs: readonly Tensor[]): Tensor[] {
+    return program.encode(this.commands, inputs).map((t) => this.keep(t));
+  }
+
+  /** Submits what was encoded. Waits for the submit before this one, so that two are in flight and progress is real. */
+  async flush(): Promise<void> {
+    this.commands.submit();
+    this.commands = new Commands(this.device);
+    this.dropped.splice(0).forEach((t) => t.dispose());
+    const previous = this.pending;
+    this.pending = this.device.gpu.queue.onSubmittedWorkDone();
+    await previous;
+    this.device.assertAlive();
+    this.options.signal?.throwIfAborted();
+  }
+
+  /** Submits what was encoded and copies tensors to the host, with one wait for both. */
+  async read(tensors: readonly Tensor[]): Promise<HostArray[]> {
+    const arrays = await this.commands.submitAndRead(tensors);
+    this.commands = new Commands(this.device);
+    this.options.signal?.throwIfAborted();
+    return arrays;
+  }
+
+  close(): void {
+    this.commands.abandon();
+    this.tensors.splice(0).forEach((t) => t.dispose());
+  }
+}
