@@ -46,6 +46,11 @@ export async function interiorGradients<I extends Input>(
     throw new ArgumentError('target: interior gradients explain one class; "all" is not possible');
   const path = await PathIntegral.open(model, input, options);
   try {
+    if (path.baselineCount > 1) {
+      throw new ArgumentError(
+        `baseline: interior gradients follow one path, got ${path.baselineCount} baselines; call once for each`,
+      );
+    }
     const { problem } = path;
     const nodes = layers.map((name) => layerNode(problem.layers, name));
     const outputs = [problem.score, ...endGradients(problem), ...nodes];

@@ -1,12 +1,13 @@
 // Runs path integrals: prelude, chunks and finale are encoded one after another, with nothing read back in between.
 import type { Device } from "../tensor/device.ts";
-import { hostArray, type HostArray } from "../tensor/host.ts";
+import type { HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Graph } from "../graph/trace.ts";
+import { bytesOf } from "../compiler/plan.ts";
 import type { Program } from "../compiler/program.ts";
 import { baselineSet } from "./baseline-set.ts";
-import { planChunks, type ChunkPlan } from "./chunks.ts";
+import { planChunks, type ChunkPlan, type Cost } from "./chunks.ts";
 import {
   accumulatorShapes,
   chunkGraph,
@@ -105,8 +106,15 @@ export class PathIntegral {
     const perExample =
       points.nodes.length === this.baselines.length * points.steps * this.problem.target.batch &&
       this.problem.target.batch > 1;
-    const plan = planChunks(this.shape, this.baselines.length, points.steps, perExample, device, options.memoryBudget);
-    const programs = await this.programs(plan, perExample);
+    const plan = planChunks({
+      device,
+      baselines: this.baselines.length,
+      steps: points.steps,
+      budget: options.memoryBudget,
+      cost: (baselines, steps) => costOf(this.programs(baselines, steps, perExample)),
+    });
+    const programs = this.programs(plan.baselinesPerGroup, plan.stepsPerChunk, perExample);
+    await Promise.all(partsOf(programs).map((program) => program.ready()));
     return device.withErrorScope("attribution", () => {
       const session = new Session(device, options);
       return this.run({ points, plan, programs, perExample, session, progress });
@@ -126,9 +134,16 @@ export class PathIntegral {
     const { device, options, problem } = this;
     const shape = pathShape(problem, false);
     const given = targetGiven(options);
-    const plan = planChunks(shape, 1, nodes.length, false, device, options.memoryBudget, (count) => graph(count), name);
     const prelude = this.compiled(`prelude 1 ${given} false`, () => preludeGraph(shape, 1, given));
-    const rows = this.compiled(`${name} ${plan.stepsPerChunk}`, () => graph(plan.stepsPerChunk));
+    const rowsOf = (count: number) => this.compiled(`${name} ${count}`, () => graph(count));
+    const plan = planChunks({
+      device,
+      baselines: 1,
+      steps: nodes.length,
+      budget: options.memoryBudget,
+      cost: (_, count) => programCost([prelude.program, rowsOf(count).program], 0),
+    });
+    const rows = rowsOf(plan.stepsPerChunk);
     await Promise.all([prelude.program.ready(), rows.program.ready()]);
     return device.withErrorScope(name, () => this.runRows(prelude.program, rows, nodes, plan.stepsPerChunk, progress));
   }
@@ -157,6 +172,7 @@ export class PathIntegral {
         ]);
         const used = Math.min(size, nodes.length - at);
         parts.push((await session.read(outputs)).map((a) => firstRows(a, used)));
+        session.drop([tensor, ...outputs]);
         progress?.(used);
       }
       return parts[0]!.map((_, i) => joinRows(parts.map((p) => p[i]!)));
@@ -178,20 +194,15 @@ export class PathIntegral {
     return compiled(this.problem, this.device, key, graph);
   }
 
-  private async programs(plan: ChunkPlan, perExample: boolean): Promise<Programs> {
+  private programs(m: number, steps: number, perExample: boolean): Programs {
     const { shape, options } = this;
     const given = targetGiven(options);
     const hoist = options.hoist ?? true;
-    const { baselinesPerGroup: m, stepsPerChunk } = plan;
-    const all = {
+    return {
       prelude: this.compiled(`prelude ${m} ${given} ${hoist}`, () => preludeGraph(shape, m, given)),
-      chunk: this.compiled(`chunk ${m} ${stepsPerChunk} ${perExample} ${hoist}`, () =>
-        chunkGraph(shape, m, stepsPerChunk, perExample),
-      ),
+      chunk: this.compiled(`chunk ${m} ${steps} ${perExample} ${hoist}`, () => chunkGraph(shape, m, steps, perExample)),
       finale: this.compiled(`finale ${m} ${hoist}`, () => finaleGraph(shape, m)),
     };
-    await Promise.all(Object.values(all).map((p) => p.program.ready()));
-    return all;
   }
 
   private async run(job: Job): Promise<PathResult> {
@@ -312,20 +323,14 @@ export class PathIntegral {
     return [device.tensor(nodes, perExample ? [...shape, batch] : shape), device.tensor(weights, shape)];
   }
 
-  private report(
-    plan: ChunkPlan,
-    { prelude, chunk, finale }: Programs,
-    before: { submits: number; dispatches: number },
-  ): Plan {
-    const parts = [prelude, chunk, finale].map((p) => p.program);
-    const texts = new Set(parts.flatMap((p) => p.steps.map((s) => s.wgsl)));
+  private report(plan: ChunkPlan, programs: Programs, before: { submits: number; dispatches: number }): Plan {
+    const { prelude, chunk, finale } = programs;
+    const texts = new Set(partsOf(programs).flatMap((p) => p.steps.map((s) => s.wgsl)));
     const chunks = plan.groups * plan.chunksPerGroup;
     return {
       chunks,
       stepsPerChunk: plan.stepsPerChunk * plan.baselinesPerGroup,
-      // Scratch memory is handed from one program to the next; results live to the end.
-      bytes:
-        Math.max(...parts.map((p) => p.memory.scratchBytes)) + parts.reduce((sum, p) => sum + p.memory.outputBytes, 0),
+      bytes: costOf(programs).bytes,
       dispatchesPerChunk: chunk.program.plan.dispatches,
       dispatches: this.device.counters.dispatches - before.dispatches,
       submits: this.device.counters.submits - before.submits,
@@ -339,6 +344,30 @@ interface Programs {
   readonly prelude: Compiled<Graph>;
   readonly chunk: Compiled<PathGraph>;
   readonly finale: Compiled<PathGraph>;
+}
+
+const partsOf = ({ prelude, chunk, finale }: Programs): Program[] => [prelude.program, chunk.program, finale.program];
+
+/** What a group of baselines takes, a chunk of its steps at a time. */
+function costOf(programs: Programs): Cost {
+  const { prelude, chunk } = programs;
+  const stacked = prelude.graph.inputs.filter((x) => x.attrs["name"] === "baseline");
+  // A sum is read from one buffer and written to another.
+  const sums = chunk.program.memory.outputBytes;
+  const cost = programCost(partsOf(programs), sums + stacked.reduce((bytes, x) => bytes + bytesOf(x), 0));
+  return { ...cost, flops: chunk.program.plan.flops };
+}
+
+/** Scratch memory is handed from one program to the next; results live to the end. */
+function programCost(programs: readonly Program[], besides: number): Cost {
+  const results = programs.flatMap(({ steps }) => steps.flatMap(({ writes }) => writes.map(bytesOf)));
+  return {
+    bytes:
+      Math.max(...programs.map((p) => p.memory.scratchBytes)) +
+      programs.reduce((sum, p) => sum + p.memory.outputBytes, besides),
+    largest: Math.max(16, ...results),
+    flops: programs.reduce((sum, p) => sum + p.plan.flops, 0),
+  };
 }
 
 /** One integration: what is asked, how it is cut, and what runs it. */

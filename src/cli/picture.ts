@@ -4,6 +4,7 @@ import { decode as decodePng, hasPngSignature, type DecodedPng } from "fast-png"
 import { FormatError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import type { Preprocessing } from "../nn/model.ts";
+import { orientationOf, upright } from "./orientation.ts";
 import type { Layout, Raster } from "../view/index.ts";
 
 /** How a picture becomes an input: element = channel value in 0..255 * scale + offset. */
@@ -15,7 +16,7 @@ export interface PictureFormat extends Omit<Preprocessing, "layout"> {
 const MAX_MEGAPIXELS = 100;
 
 /**
- * Decodes a PNG or JPEG file. Transparent pixels are laid on white paper.
+ * Decodes a PNG or JPEG file. Transparent pixels are laid on white paper, photographs turned upright.
  * @param name of the file, for messages
  * @throws FormatError when the bytes are no picture, or a damaged one
  */
@@ -26,7 +27,7 @@ export function decodePicture(bytes: Uint8Array, name: string): Raster {
   try {
     if (png) return rasterOfPng(decodePng(bytes));
     const { width, height, data } = decodeJpeg(bytes, { useTArray: true, maxResolutionInMP: MAX_MEGAPIXELS });
-    return { width, height, data: Uint8ClampedArray.from(data) };
+    return upright({ width, height, data: Uint8ClampedArray.from(data) }, orientationOf(bytes));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new FormatError(`${name} cannot be decoded, it may be cut short: ${reason}`, { cause });

@@ -27,17 +27,14 @@ const CLASS_FILES = ["classes.txt", "class_names.txt", "labels.txt"];
  */
 export function parseFacts(texts: readonly string[]): Facts {
   const pairs = texts.flatMap((text) => text.split(",")).filter((pair) => pair.trim() !== "");
-  return checkedFacts(
-    "--preprocess",
-    Object.fromEntries(
-      pairs.map((pair) => {
-        const [key = "", value] = pair.split("=").map((part) => part.trim());
-        if (value === undefined) throw new ArgumentError(`--preprocess: expected key=value, got "${pair}"`);
-        if (key === "scale" || key === "offset") return [key, quotient(value)];
-        return [key, key === "size" ? value.split("x").map(Number) : value];
-      }),
-    ),
-  );
+  const facts: Record<string, unknown> = {};
+  for (const pair of pairs) {
+    const [key = "", value] = pair.split("=").map((part) => part.trim());
+    if (value === undefined) throw new ArgumentError(`--preprocess: expected key=value, got "${pair}"`);
+    if (key === "scale" || key === "offset") facts[key] = quotient(value);
+    else facts[key] = key === "size" ? value.split("x").map(Number) : value;
+  }
+  return checkedFacts("--preprocess", facts);
 }
 
 /** "1/127.5" is easier to write without rounding than its value. */
@@ -60,7 +57,7 @@ function checkedFacts(where: string, facts: Readonly<Record<string, unknown>>): 
     if (!fits) throw new ArgumentError(`${where}: there is no "${key}"; known are ${Object.keys(known).join(", ")}`);
     if (!fits(value)) throw new ArgumentError(`${where}: ${key} cannot be ${JSON.stringify(value)}; see --help`);
   }
-  return facts as Facts;
+  return facts;
 }
 
 /** Facts from the files beside a model; `factsFile` and lists of classes need not exist. */

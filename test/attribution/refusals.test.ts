@@ -239,6 +239,12 @@ describe("the other methods refuse", () => {
     run((_, model) => interiorGradients(model, x, { alphas: [] }), ArgumentError, /alphas/));
   test("interior gradients of all classes", () =>
     run((_, model) => interiorGradients(model, x, { target: "all" }), ArgumentError, /"all" is not possible/));
+  test("interior gradients along several paths", () =>
+    run(
+      (_, model) => interiorGradients(model, x, { baseline: [{ baseline: 0 }, { baseline: 1 }] }),
+      ArgumentError,
+      /follow one path, got 2 baselines/,
+    ));
   test("interior gradients of an unknown layer", () =>
     run(
       (_, model) => interiorGradients(model, x, { layers: ["pool"] }),

@@ -62,6 +62,22 @@ describe("decodePicture", () => {
     [200, 100, 50].forEach((v, c) => expect(Math.abs(first![c]! - v)).toBeLessThan(4));
   });
 
+  // The left half of what is stored is dark. 6: turn right by a quarter; 8: turn left.
+  test.each([
+    [1, 16, 8, [true, false, true, false]],
+    [3, 16, 8, [false, true, false, true]],
+    [6, 8, 16, [true, true, false, false]],
+    [8, 8, 16, [false, false, true, true]],
+  ] as const)("a photograph with the orientation %i is turned upright", (tag, width, height, corners) => {
+    const data = Buffer.from(Array.from({ length: 16 * 8 }, (_, i) => (i % 16 < 8 ? [0, 0, 0, 255] : [255, 255, 255, 255])).flat());
+    const jpeg = encodeJpeg({ width: 16, height: 8, data }, 95).data;
+    const exif = [0xff, 0xe1, 0, 34, ...Buffer.from("Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", "latin1"), tag, 0, 0, 0, 0, 0, 0];
+    const picture = decodePicture(Buffer.concat([jpeg.subarray(0, 2), Uint8Array.from(exif), jpeg.subarray(2)]), "test");
+    expect(picture).toMatchObject({ width, height });
+    const dark = (x: number, y: number): boolean => picture.data[4 * (y * width + x)]! < 128;
+    expect([dark(0, 0), dark(width - 1, 0), dark(0, height - 1), dark(width - 1, height - 1)]).toEqual(corners);
+  });
+
   test.each([
     ["text", new TextEncoder().encode("hello"), /test is neither a PNG nor a JPEG/],
     ["an empty file", new Uint8Array(0), /neither/],

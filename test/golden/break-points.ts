@@ -39,12 +39,18 @@ export async function convergedPoints(c: Context, baseline: readonly HostArray[]
   const samples = await integrand(c, baseline, edges);
   const scales = largestAttributions(c, samples);
   const weights = new Map([[start, start]]);
-  let open = samples.slice(1).map((sample, i): Cell => ({ from: edges[i]!, to: edges[i + 1]!, samples: [samples[i]!, sample] }));
+  let open = samples
+    .slice(1)
+    .map((sample, i): Cell => ({ from: edges[i]!, to: edges[i + 1]!, samples: [samples[i]!, sample] }));
   while (open.length > 0) {
     const rough = open.map((cell) => cell.to - cell.from > NARROWEST && error(cell, scales) > CELL_ERROR);
     open.filter((_, i) => !rough[i]).forEach((cell) => addTrapezoid(weights, cell));
     const split = open.filter((_, i) => rough[i]);
-    const middles = await integrand(c, baseline, split.map(({ from, to }) => (from + to) / 2));
+    const middles = await integrand(
+      c,
+      baseline,
+      split.map(({ from, to }) => (from + to) / 2),
+    );
     open = split.flatMap((cell, i) => halves(cell, middles[i]!));
   }
   const nodes = [...weights.keys()].sort((a, b) => a - b);
@@ -59,7 +65,11 @@ async function integrand(c: Context, baseline: readonly HostArray[], alphas: rea
   for (let at = 0; at < alphas.length; at += BATCH) {
     const some = alphas.slice(at, at + BATCH);
     const padded = Array.from({ length: BATCH }, (_, i) => some[i] ?? some[0]!);
-    const { gradients } = await interiorGradients(c.model, c.arrays(), { ...c.options(), baseline: c.named(baseline), alphas: padded });
+    const { gradients } = await interiorGradients(c.model, c.arrays(), {
+      ...c.options(),
+      baseline: c.named(baseline),
+      alphas: padded,
+    });
     const parts = c.parts(gradients);
     some.forEach((_, s) => {
       const products = differences.map((d, j) => d.map((v, i) => v * parts[j]!.data[s * d.length + i]!));
@@ -71,7 +81,9 @@ async function integrand(c: Context, baseline: readonly HostArray[], alphas: rea
 
 /** For every element the largest attribution of its input, from a first, rough sum. */
 function largestAttributions(c: Context, samples: readonly Sample[]): Float64Array {
-  const means = samples[0]!.map((_, i) => Math.abs(samples.reduce((sum, sample) => sum + sample[i]!, 0)) / samples.length);
+  const means = samples[0]!.map(
+    (_, i) => Math.abs(samples.reduce((sum, sample) => sum + sample[i]!, 0)) / samples.length,
+  );
   let start = 0;
   for (const { data } of c.parts(c.arrays())) {
     const part = means.subarray(start, (start += data.length));

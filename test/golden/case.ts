@@ -60,8 +60,12 @@ export interface Case<File = CaseFile> {
 export async function findCases(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   if (entries.some((entry) => entry.name === "case.json")) return [folder];
-  const nested = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map((entry) => join(folder, entry.name));
-  const found = await Promise.all(nested.map(async (path) => ((await readdir(path)).includes("case.json") ? [path] : [])));
+  const nested = entries
+    .filter((entry) => entry.isDirectory() || entry.isSymbolicLink())
+    .map((entry) => join(folder, entry.name));
+  const found = await Promise.all(
+    nested.map(async (path) => ((await readdir(path)).includes("case.json") ? [path] : [])),
+  );
   return found.flat().sort();
 }
 

@@ -8,7 +8,11 @@ import { derivatives } from "./quantities/derivatives.ts";
 import { pathQuantities } from "./quantities/paths.ts";
 import { integratedGradientsQuantities } from "./quantities/integrated-gradients.ts";
 
-const quantities: Readonly<Record<string, Quantity>> = { ...derivatives, ...integratedGradientsQuantities, ...pathQuantities };
+const quantities: Readonly<Record<string, Quantity>> = {
+  ...derivatives,
+  ...integratedGradientsQuantities,
+  ...pathQuantities,
+};
 
 export interface Check {
   /** Of the quantity, unique within its case. */
@@ -88,7 +92,11 @@ async function check(case_: Case, expected: Expected, pending: Promise<Result>):
   try {
     const { shape, data } = await pending;
     if (!sameShape(shape, expected.shape)) {
-      return { id, ratio: Infinity, reason: `got shape ${formatShape(shape)}, expected ${formatShape(expected.shape)}` };
+      return {
+        id,
+        ratio: Infinity,
+        reason: `got shape ${formatShape(shape)}, expected ${formatShape(expected.shape)}`,
+      };
     }
     return { id, ratio: largestError(data, truth(case_, expected.tensor_f64)) / expected.tol_abs.gpu };
   } catch (error) {

@@ -51,7 +51,8 @@ export class Context {
   /** The tensor that a parameter names. */
   parameter(name: string): string {
     const value = this.case_.file.params[name] ?? name;
-    if (typeof value !== "string") throw new Error(`parameter ${name} should name a tensor, but is ${JSON.stringify(value)}`);
+    if (typeof value !== "string")
+      throw new Error(`parameter ${name} should name a tensor, but is ${JSON.stringify(value)}`);
     return value;
   }
 
@@ -62,8 +63,9 @@ export class Context {
 
   /** Position of the input that a quantity speaks of: the only one where it names none. */
   inputOf({ args, id }: Expected): number {
-    const at = this.names.indexOf(String(args?.["input"] ?? this.names[0]));
-    if (at < 0 || (args?.["input"] === undefined && this.names.length > 1)) throw new Error(`${id} names none of the inputs ${this.names.join(", ")}`);
+    const at = this.names.indexOf((args?.["input"] ?? this.names[0]) as string);
+    if (at < 0 || (args?.["input"] === undefined && this.names.length > 1))
+      throw new Error(`${id} names none of the inputs ${this.names.join(", ")}`);
     return at;
   }
 
@@ -71,7 +73,7 @@ export class Context {
   baselineOf({ args, id }: Expected): string[] {
     const { baselines = {}, params } = this.case_.file;
     const name = args?.["baseline"] ?? args?.["baselines"] ?? params["baseline"] ?? Object.keys(baselines)[0];
-    const baseline = baselines[String(name)];
+    const baseline = baselines[name as string];
     if (!baseline) throw new Error(`${id}: there is no baseline ${JSON.stringify(name)}`);
     return this.names.map((input) => baseline[input]!);
   }

@@ -19,7 +19,8 @@ describe("golden cases", () => {
         const checks = await checkCase(device, case_);
         expect(failures(checks)).toEqual([]);
         expect(checks.map(({ id }) => id)).toEqual(case_.file.expected.map(({ id }) => id));
-      }));
+      }),
+    );
   }
 });
 
@@ -29,10 +30,15 @@ describe("the runner", () => {
       const { file, tensors, name } = await read("interior_mlp_relu");
       const [outputs, gradients, average] = file.expected;
       const entry = tensors[outputs!.tensor_f64]!;
-      const wrong = Float64Array.from(entry.data as Float64Array, (v, i) => (i === 3 ? v + 2 * outputs!.tol_abs.gpu : v));
+      const wrong = Float64Array.from(entry.data as Float64Array, (v, i) =>
+        i === 3 ? v + 2 * outputs!.tol_abs.gpu : v,
+      );
       const checks = await checkCase(device, {
         name,
-        file: { ...file, expected: [outputs!, { ...gradients!, quantity: "no such quantity" }, { ...average!, shape: [1] }] },
+        file: {
+          ...file,
+          expected: [outputs!, { ...gradients!, quantity: "no such quantity" }, { ...average!, shape: [1] }],
+        },
         tensors: { ...tensors, [outputs!.tensor_f64]: { ...entry, data: wrong } },
       });
       expect(checks.map(passes)).toEqual([false, false, false]);

@@ -63,12 +63,17 @@ const ops: Readonly<Record<string, Op>> = {
   mul: ([x, y]) => mul(x!, y!),
 
   conv2d: ([x], { layer, weight }) => {
-    const options = { stride: pair(layer, "stride"), padding: pair(layer, "padding"), dilation: pair(layer, "dilation") };
+    const options = {
+      stride: pair(layer, "stride"),
+      padding: pair(layer, "padding"),
+      dilation: pair(layer, "dilation"),
+    };
     const y = conv2d(x!, weight("weight"), { ...options, groups: number(layer, "groups") });
     return has(layer, "bias") ? add(y, reshape(weight("bias"), [-1, 1, 1])) : y;
   },
   maxpool2d: ([x], { layer }) => maxPool2d(x!, window(layer)),
-  avgpool2d: ([x], { layer }) => avgPool2d(x!, { ...window(layer), countIncludePad: layer["count_include_pad"] === true }),
+  avgpool2d: ([x], { layer }) =>
+    avgPool2d(x!, { ...window(layer), countIncludePad: layer["count_include_pad"] === true }),
   global_avgpool2d: ([x]) => globalAvgPool2d(x!, { keepDims: false }),
 
   batchnorm2d: ([x], { layer, weight }) =>
@@ -100,7 +105,10 @@ const ops: Readonly<Record<string, Op>> = {
   graph_matmul: ([x], { weight }) => matmul(weight("adjacency"), x!),
 
   lstm: ([x], { layer, weight }) =>
-    (layer["params"] as Record<string, string>[]).reduce((xs, _, l) => lstm(xs, (name) => weight(`params.${l}.${name}`)), x!),
+    (layer["params"] as Record<string, string>[]).reduce(
+      (xs, _, l) => lstm(xs, (name) => weight(`params.${l}.${name}`)),
+      x!,
+    ),
   mha: attention,
 };
 
@@ -156,7 +164,9 @@ export function network({ file }: Case, inputs: Readonly<Record<string, Value>>,
     });
     const y = op(xs, { layer, weight: (field) => weights[nameOf(layer, field)]! });
     if (!sameShape(y.shape.slice(1), layer.out_shape)) {
-      throw new Error(`layer ${layer.id}: got ${formatShape(y.shape)}, expected [batch, ...${formatShape(layer.out_shape)}]`);
+      throw new Error(
+        `layer ${layer.id}: got ${formatShape(y.shape)}, expected [batch, ...${formatShape(layer.out_shape)}]`,
+      );
     }
     values[layer.id] = y;
   }
@@ -164,7 +174,8 @@ export function network({ file }: Case, inputs: Readonly<Record<string, Value>>,
 }
 
 /** Layers through which the gradient jumps. */
-export const hasKinks = ({ file }: Case): boolean => file.architecture.layers.some(({ op }) => op === "relu" || op === "maxpool2d");
+export const hasKinks = ({ file }: Case): boolean =>
+  file.architecture.layers.some(({ op }) => op === "relu" || op === "maxpool2d");
 
 /** The name of a weight; `params.0.weight_ih` is a field inside a list. */
 function nameOf(layer: Layer, field: string): string {
@@ -177,7 +188,8 @@ const has = (layer: Layer, field: string): boolean => layer[field] !== null && l
 
 function number(layer: Layer, field: string): number {
   const value = layer[field];
-  if (typeof value !== "number") throw new Error(`layer ${layer.id} (${layer.op}) needs a number ${field}, got ${JSON.stringify(value)}`);
+  if (typeof value !== "number")
+    throw new Error(`layer ${layer.id} (${layer.op}) needs a number ${field}, got ${JSON.stringify(value)}`);
   return value;
 }
 

@@ -50,7 +50,10 @@ export async function checkRealModel(device: Device, case_: Case<RealModelFile>,
 /** Bytes as f32 in 0 to 1. */
 function picture(case_: Case<unknown>, tensor: string): HostArray {
   const bytes = truth(case_, tensor);
-  return hostArray(Float32Array.from(bytes, (v) => v / 255), case_.tensors[tensor]!.shape);
+  return hostArray(
+    Float32Array.from(bytes, (v) => v / 255),
+    case_.tensors[tensor]!.shape,
+  );
 }
 
 function compareMaps(id: string, { data }: HostArray, expected: Float64Array): Check[] {

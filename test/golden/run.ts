@@ -22,7 +22,9 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const folders = (await findCases(resolve(folder))).filter((path) => path.includes(values.filter));
   if (folders.length === 0) {
-    console.error(`no case ${values.filter ? `with "${values.filter}" in its name ` : ""}in ${folder}; a case is a folder with case.json and tensors.safetensors`);
+    console.error(
+      `no case ${values.filter ? `with "${values.filter}" in its name ` : ""}in ${folder}; a case is a folder with case.json and tensors.safetensors`,
+    );
     return 2;
   }
   const device = await openDevice();
@@ -68,7 +70,8 @@ function details(failures: readonly Check[]): string {
   return [...byReason].map(([reason, ids]) => `       ${shortened(ids)}: ${reason}`).join("\n");
 }
 
-const shortened = (ids: readonly string[]): string => (ids.length <= 4 ? ids.join(", ") : `${ids.slice(0, 3).join(", ")} and ${ids.length - 3} more`);
+const shortened = (ids: readonly string[]): string =>
+  ids.length <= 4 ? ids.join(", ") : `${ids.slice(0, 3).join(", ")} and ${ids.length - 3} more`;
 
 const ratio = ({ ratio: r }: Check): string => (Number.isFinite(r) ? r.toPrecision(3) : "-").padStart(8);
 

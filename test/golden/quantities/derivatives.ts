@@ -20,7 +20,7 @@ export const derivatives: Readonly<Record<string, Quantity>> = {
 
   param_grad: (c, e) => {
     const name = String(e.args?.["weight"]);
-    const ofWeight: Fn = (weight, ...xs) => sum(c.scoresWith(xs, { ...c.weights, [name]: weight! }));
+    const ofWeight: Fn = (weight, ...xs) => sum(c.scoresWith(xs, { ...c.weights, [name]: weight }));
     return grad(ofWeight)(c.weights[name]!, ...c.inputs());
   },
 
@@ -66,7 +66,7 @@ function tangents(c: Context, { args, id }: Parameters<Quantity>[1]): Value[] {
 /** `f` with one argument moved to the front, where vjp and jvp look for it. */
 function firstInput(f: Fn, xs: readonly Value[], at: number): { moved: Fn; xs: Value[] } {
   const others = xs.filter((_, i) => i !== at);
-  return { moved: (x, ...rest) => f(...rest.slice(0, at), x!, ...rest.slice(at)), xs: [xs[at]!, ...others] };
+  return { moved: (x, ...rest) => f(...rest.slice(0, at), x, ...rest.slice(at)), xs: [xs[at]!, ...others] };
 }
 
 /** Derivative of `f` along tangents of all its arguments: the sum of the derivatives along each. */

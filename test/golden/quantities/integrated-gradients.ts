@@ -1,6 +1,10 @@
 // Integrated Gradients: the rules of other programs, the integral itself, several baselines, all classes.
 import { hostArray, type HostArray } from "../../../src/tensor/index.ts";
-import { integratedGradients, type IntegratedGradientsOptions, type IntegratedGradientsResult } from "../../../src/attribution/index.ts";
+import {
+  integratedGradients,
+  type IntegratedGradientsOptions,
+  type IntegratedGradientsResult,
+} from "../../../src/attribution/index.ts";
 import { convergedPoints } from "../break-points.ts";
 import type { Context, Quantity, Result } from "../context.ts";
 
@@ -18,7 +22,8 @@ export const integratedGradientsQuantities: Readonly<Record<string, Quantity>> =
 
   ig_linspace_mean: async (c, e) => flat(ofInput(c, e, await integrate(c, baselineArrays(c, e), linspaceMean(e)))),
 
-  ig_token_linspace_mean: async (c, e) => tokenSums(ofInput(c, e, await integrate(c, baselineArrays(c, e), linspaceMean(e)))),
+  ig_token_linspace_mean: async (c, e) =>
+    tokenSums(ofInput(c, e, await integrate(c, baselineArrays(c, e), linspaceMean(e)))),
 
   ig_all_classes: async (c, e) => {
     const result = await integrate(c, baselineArrays(c, e), { ...namedRule(c, e), target: "all" });
@@ -46,7 +51,9 @@ const rules: Readonly<Record<string, (n: number) => RuleOptions>> = {
   riemann_middle: (steps) => ({ rule: "midpoint", steps }),
   standard_trapezoid: (steps) => ({ rule: "trapezoid", steps }),
   // Weights that sum to (n - 1) / n: Captum's definition.
-  riemann_trapezoid: (n) => ({ points: { nodes: linspace(n), weights: linspace(n).map((_, i) => (i === 0 || i === n - 1 ? 0.5 : 1) / n) } }),
+  riemann_trapezoid: (n) => ({
+    points: { nodes: linspace(n), weights: linspace(n).map((_, i) => (i === 0 || i === n - 1 ? 0.5 : 1) / n) },
+  }),
 };
 
 const linspace = (n: number): number[] => Array.from({ length: n }, (_, i) => i / (n - 1));
@@ -64,7 +71,8 @@ function linspaceMean({ args }: Expected): RuleOptions {
   return { points: { nodes: linspace(n), weights: linspace(n).map(() => 1 / n) } };
 }
 
-export const baselineArrays = (c: Context, e: Expected): HostArray[] => c.baselineOf(e).map((tensor) => c.array(tensor));
+export const baselineArrays = (c: Context, e: Expected): HostArray[] =>
+  c.baselineOf(e).map((tensor) => c.array(tensor));
 
 /** Baselines [R, ...] as R examples, each a baseline for all examples of the input. */
 const examples = (c: Context, e: Expected): HostArray[] => rows(baselineArrays(c, e)[0]!);
@@ -77,12 +85,19 @@ function rows({ shape, data }: HostArray): HostArray[] {
 }
 
 /** One run for each baseline and rule, however many quantities are read from it. */
-function integrate(c: Context, baseline: readonly HostArray[], options: IntegratedGradientsOptions): Promise<IntegratedGradientsResult> {
+function integrate(
+  c: Context,
+  baseline: readonly HostArray[],
+  options: IntegratedGradientsOptions,
+): Promise<IntegratedGradientsResult> {
   return run(c, { ...options, baseline: c.named(baseline) });
 }
 
-const integrateMany = (c: Context, baselines: readonly HostArray[], options: IntegratedGradientsOptions): Promise<IntegratedGradientsResult> =>
-  run(c, { ...options, baseline: baselines.map((baseline) => ({ baseline })) });
+const integrateMany = (
+  c: Context,
+  baselines: readonly HostArray[],
+  options: IntegratedGradientsOptions,
+): Promise<IntegratedGradientsResult> => run(c, { ...options, baseline: baselines.map((baseline) => ({ baseline })) });
 
 /** The integral itself. Each baseline has break points of its own. */
 async function integrateExactly(c: Context, baseline: readonly HostArray[]): Promise<IntegratedGradientsResult> {
@@ -95,7 +110,10 @@ async function exactMean(c: Context, e: Expected, baselines: readonly HostArray[
   const { shape, data } = c.parts(c.arrays())[c.inputOf(e)]!;
   const mean = new Float64Array(data.length);
   for (const baseline of baselines) {
-    const whole = hostArray(Float32Array.from(data, (_, i) => baseline.data[i % baseline.data.length]!), shape);
+    const whole = hostArray(
+      Float32Array.from(data, (_, i) => baseline.data[i % baseline.data.length]!),
+      shape,
+    );
     const part = ofInput(c, e, await integrateExactly(c, [whole]));
     part.data.forEach((v, i) => (mean[i]! += v / baselines.length));
   }
@@ -106,9 +124,14 @@ function run(c: Context, options: IntegratedGradientsOptions): Promise<Integrate
   return c.once(keyOf(options), () => integratedGradients(c.model, c.arrays(), { ...c.options(), ...options }));
 }
 
-const keyOf = (x: unknown): string => JSON.stringify(x, (_, value: unknown) => (value instanceof Float32Array ? Array.from(value) : value));
+const keyOf = (x: unknown): string =>
+  JSON.stringify(x, (_, value: unknown) => (value instanceof Float32Array ? Array.from(value) : value));
 
-export function ofInput(c: Context, e: Expected, { attributions }: { attributions: IntegratedGradientsResult["attributions"] }): HostArray {
+export function ofInput(
+  c: Context,
+  e: Expected,
+  { attributions }: { attributions: IntegratedGradientsResult["attributions"] },
+): HostArray {
   return c.parts(attributions)[c.inputOf(e)]!;
 }
 
@@ -117,7 +140,11 @@ const flat = ({ shape, data }: HostArray): Result => ({ shape: [shape[0]!, data.
 /** [B, T, E] -> [B, T] */
 function tokenSums({ shape, data }: HostArray): Result {
   const [batch, tokens, width] = shape as [number, number, number];
-  const sums = Array.from({ length: batch * tokens }, (_, i) => Array.from(data).slice(i * width, (i + 1) * width).reduce((a, b) => a + b, 0));
+  const sums = Array.from({ length: batch * tokens }, (_, i) =>
+    Array.from(data)
+      .slice(i * width, (i + 1) * width)
+      .reduce((a, b) => a + b, 0),
+  );
   return { shape: [batch, tokens], data: sums };
 }
 

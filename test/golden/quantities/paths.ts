@@ -32,13 +32,21 @@ export const pathQuantities: Readonly<Record<string, Quantity>> = {
 
   interior_gradient_average_times_input: async (c, e) => {
     const steps = Number({ ...c.case_.file.params, ...e.args }["n_steps"]);
-    return ofInput(c, e, await integratedGradients(c.model, c.arrays(), { ...c.options(), baseline: "zero", rule: "right", steps }));
+    return ofInput(
+      c,
+      e,
+      await integratedGradients(c.model, c.arrays(), { ...c.options(), baseline: "zero", rule: "right", steps }),
+    );
   },
 
   ig_average_gradient: async (c, e) => {
     const { rule, steps, points = quadrature(rule as "midpoint", steps!) } = namedRule(c, e);
     const baseline = c.named(baselineArrays(c, e));
-    const { gradients } = await interiorGradients(c.model, c.arrays(), { ...c.options(), baseline, alphas: points.nodes });
+    const { gradients } = await interiorGradients(c.model, c.arrays(), {
+      ...c.options(),
+      baseline,
+      alphas: points.nodes,
+    });
     return weightedSum(c.parts(gradients)[c.inputOf(e)]!, points);
   },
 
@@ -55,5 +63,8 @@ export const pathQuantities: Readonly<Record<string, Quantity>> = {
 function weightedSum({ shape, data }: HostArray, { weights }: Quadrature): HostArray {
   const size = data.length / weights.length;
   const sum = (i: number): number => weights.reduce((total, w, s) => total + w * data[s * size + i]!, 0);
-  return hostArray(Float32Array.from({ length: size }, (_, i) => sum(i)), shape.slice(1));
+  return hostArray(
+    Float32Array.from({ length: size }, (_, i) => sum(i)),
+    shape.slice(1),
+  );
 }

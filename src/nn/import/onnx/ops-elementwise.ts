@@ -1,6 +1,5 @@
 // Arithmetic, comparisons and activations. Between constants they are computed at once: models do arithmetic on shapes.
-import * as act from "../../../kernels/activations.ts";
-import * as el from "../../../kernels/index.ts";
+import * as ops from "../../../kernels/index.ts";
 import { lift, type Operand } from "../../../graph/leaves.ts";
 import { Node, type Value } from "../../../graph/node.ts";
 import type { DType } from "../../../tensor/dtype.ts";
@@ -50,7 +49,7 @@ const divide: Operator = (call) => {
   const constants = allConstant(call);
   if (constants?.[0]?.dtype === "i32")
     return zipConstants("Div", (a, b) => Math.trunc(a / b), constants[0], constants[1]!);
-  return binary(el.div, (a, b) => a / b)(call);
+  return binary(ops.div, (a, b) => a / b)(call);
 };
 
 const remainder: Operator = (call) => {
@@ -65,12 +64,12 @@ const remainder: Operator = (call) => {
 
 const power: Operator = (call) => {
   const exponent = item(call, 1);
-  if (allConstant(call)) return binary(el.power, Math.pow)(call);
+  if (allConstant(call)) return binary(ops.power, Math.pow)(call);
   if (isConstant(exponent) && exponent.data.length === 1 && value(call, 0).dtype === "f32")
-    return el.pow(value(call, 0), exponent.data[0]!);
+    return ops.pow(value(call, 0), exponent.data[0]!);
   const base = value(call, 0);
   if (base.dtype !== "f32") fail(call, "raises integers to a power that is not known beforehand");
-  return el.power(
+  return ops.power(
     base,
     isConstant(exponent) ? call.store.operand(mapConstant((v) => v, exponent, "f32")) : value(call, 1),
   );
@@ -89,7 +88,7 @@ const dropout: Operator = (call) => {
 
 const prelu: Operator = (call) => {
   const x = value(call, 0);
-  return el.add(el.relu(x), el.mul(el.minimum(x, 0), operand(call, 1)));
+  return ops.add(ops.relu(x), ops.mul(ops.minimum(x, 0), operand(call, 1)));
 };
 
 /** Bounds are attributes up to operator set 10, inputs after it. */
@@ -100,13 +99,13 @@ const clip: Operator = (call) => {
   const x = item(call, 0);
   if (isConstant(x)) return mapConstant((v) => Math.min(Math.max(v, low), high), x);
   const v = value(call, 0);
-  const below = high === Infinity ? v : el.minimum(v, high);
-  return low === -Infinity ? below : low === 0 && high === Infinity ? el.relu(v) : el.maximum(below, low);
+  const below = high === Infinity ? v : ops.minimum(v, high);
+  return low === -Infinity ? below : low === 0 && high === Infinity ? ops.relu(v) : ops.maximum(below, low);
 };
 
 const castTo = (call: Call, to: DType): Item => {
   const x = item(call, 0);
-  if (!isConstant(x)) return x instanceof Node && x.dtype === to ? x : el.cast(value(call, 0), to);
+  if (!isConstant(x)) return x instanceof Node && x.dtype === to ? x : ops.cast(value(call, 0), to);
   const convert = { f32: (v: number) => v, i32: Math.trunc, bool: (v: number) => Number(v !== 0) }[to];
   return mapConstant(convert, x, to);
 };
@@ -120,7 +119,7 @@ const castLike: Operator = (call) => {
 
 const where: Operator = (call) => {
   const constants = allConstant(call);
-  if (!constants) return el.select(operand(call, 0), operand(call, 1), operand(call, 2));
+  if (!constants) return ops.select(operand(call, 0), operand(call, 1), operand(call, 2));
   const shape = constants.map((c) => c.shape).reduce((a, b) => broadcastShapes("Where", a, b));
   const [condition, yes, no] = constants.map((c) => expandConstant(c, shape)) as [Constant, Constant, Constant];
   return constantOf(
@@ -134,64 +133,64 @@ const compare = (emit: (a: Operand, b: Operand) => Value, known: (a: number, b: 
   binary(emit, (a, b) => Number(known(a, b)), "bool");
 
 const hardSigmoid = (x: Value, call: Call): Value =>
-  act.hardSigmoid(x, { alpha: float(call, "alpha", 0.2), beta: float(call, "beta", 0.5) });
+  ops.hardSigmoid(x, { alpha: float(call, "alpha", 0.2), beta: float(call, "beta", 0.5) });
 
 const selu = (x: Value, call: Call): Value => {
   const [alpha, gamma] = [
     float(call, "alpha", 1.67326319217681884765625),
     float(call, "gamma", 1.05070102214813232421875),
   ];
-  return el.mul(act.elu(x, { alpha }), gamma);
+  return ops.mul(ops.elu(x, { alpha }), gamma);
 };
 
 export const elementwiseOperators: Readonly<Record<string, Operator>> = {
-  Add: binary(el.add, (a, b) => a + b),
-  Sub: binary(el.sub, (a, b) => a - b),
-  Mul: binary(el.mul, (a, b) => a * b),
+  Add: binary(ops.add, (a, b) => a + b),
+  Sub: binary(ops.sub, (a, b) => a - b),
+  Mul: binary(ops.mul, (a, b) => a * b),
   Div: divide,
   Mod: remainder,
   Pow: power,
-  Sum: binary(el.add, (a, b) => a + b),
-  Max: binary(el.maximum, Math.max),
-  Min: binary(el.minimum, Math.min),
-  Neg: unary(el.neg, (x) => -x),
-  Abs: unary(el.abs, Math.abs),
-  Sign: unary(el.sign, Math.sign),
-  Sqrt: unary(el.sqrt, Math.sqrt),
-  Reciprocal: unary(el.reciprocal, (x) => 1 / x),
-  Exp: unary(el.exp, Math.exp),
-  Log: unary(el.log, Math.log),
-  Sin: unary(el.sin, Math.sin),
-  Cos: unary(el.cos, Math.cos),
-  Erf: unary(el.erf),
+  Sum: binary(ops.add, (a, b) => a + b),
+  Max: binary(ops.maximum, Math.max),
+  Min: binary(ops.minimum, Math.min),
+  Neg: unary(ops.neg, (x) => -x),
+  Abs: unary(ops.abs, Math.abs),
+  Sign: unary(ops.sign, Math.sign),
+  Sqrt: unary(ops.sqrt, Math.sqrt),
+  Reciprocal: unary(ops.reciprocal, (x) => 1 / x),
+  Exp: unary(ops.exp, Math.exp),
+  Log: unary(ops.log, Math.log),
+  Sin: unary(ops.sin, Math.sin),
+  Cos: unary(ops.cos, Math.cos),
+  Erf: unary(ops.erf),
   // Only for shape arithmetic: on the device their derivative is zero wherever it exists.
   Floor: (call) => mapConstant(Math.floor, constant(call, 0)),
   Ceil: (call) => mapConstant(Math.ceil, constant(call, 0)),
-  Equal: compare(el.equal, (a, b) => a === b),
-  Greater: compare(el.greater, (a, b) => a > b),
-  GreaterOrEqual: compare(el.greaterEqual, (a, b) => a >= b),
-  Less: compare(el.less, (a, b) => a < b),
-  LessOrEqual: compare(el.lessEqual, (a, b) => a <= b),
-  And: compare(el.logicalAnd, (a, b) => a !== 0 && b !== 0),
-  Or: compare(el.logicalOr, (a, b) => a !== 0 || b !== 0),
-  Not: unary(el.logicalNot, (x) => Number(x === 0)),
+  Equal: compare(ops.equal, (a, b) => a === b),
+  Greater: compare(ops.greater, (a, b) => a > b),
+  GreaterOrEqual: compare(ops.greaterEqual, (a, b) => a >= b),
+  Less: compare(ops.less, (a, b) => a < b),
+  LessOrEqual: compare(ops.lessEqual, (a, b) => a <= b),
+  And: compare(ops.logicalAnd, (a, b) => a !== 0 && b !== 0),
+  Or: compare(ops.logicalOr, (a, b) => a !== 0 || b !== 0),
+  Not: unary(ops.logicalNot, (x) => Number(x === 0)),
   Where: where,
   Cast: cast,
   CastLike: castLike,
   Clip: clip,
-  Relu: unary(el.relu, (x) => Math.max(x, 0)),
-  LeakyRelu: unary((x, call) => el.leakyRelu(x, { slope: float(call, "alpha", 0.01) })),
+  Relu: unary(ops.relu, (x) => Math.max(x, 0)),
+  LeakyRelu: unary((x, call) => ops.leakyRelu(x, { slope: float(call, "alpha", 0.01) })),
   PRelu: prelu,
-  Elu: unary((x, call) => act.elu(x, { alpha: float(call, "alpha", 1) })),
+  Elu: unary((x, call) => ops.elu(x, { alpha: float(call, "alpha", 1) })),
   Selu: unary(selu),
-  Gelu: unary((x, call) => act.gelu(x, { approximate: text(call, "approximate", "none") as "none" | "tanh" })),
-  Mish: unary((x) => el.mul(x, el.tanh(el.softplus(x)))),
-  Sigmoid: unary(el.sigmoid),
-  Tanh: unary(el.tanh),
-  Softplus: unary((x) => el.softplus(x)),
-  Softsign: unary((x) => el.div(x, el.add(el.abs(x), 1))),
+  Gelu: unary((x, call) => ops.gelu(x, { approximate: text(call, "approximate", "none") as "none" | "tanh" })),
+  Mish: unary((x) => ops.mul(x, ops.tanh(ops.softplus(x)))),
+  Sigmoid: unary(ops.sigmoid),
+  Tanh: unary(ops.tanh),
+  Softplus: unary((x) => ops.softplus(x)),
+  Softsign: unary((x) => ops.div(x, ops.add(ops.abs(x), 1))),
   HardSigmoid: unary(hardSigmoid),
-  HardSwish: unary(act.hardSwish),
+  HardSwish: unary(ops.hardSwish),
   Identity: (call) => item(call, 0),
   Dropout: dropout,
 };

@@ -1,5 +1,5 @@
 // Operators that move elements or ask about shapes. On constants they are the shape arithmetic of exporters.
-import * as mv from "../../../kernels/index.ts";
+import * as ops from "../../../kernels/index.ts";
 import { gather } from "../../../kernels/gather.ts";
 import { broadcastShapes, normalizeAxis, numel, stridesOf, type Shape } from "../../../tensor/shape.ts";
 import {
@@ -38,7 +38,7 @@ import type { Call, Item, Operator } from "./call.ts";
 /** The same elements in another shape. */
 function reshaped(call: Call, shape: Shape): Item {
   const x = item(call, 0);
-  return isConstant(x) ? constantOf(x.data, shape, x.dtype) : mv.reshape(value(call, 0), shape);
+  return isConstant(x) ? constantOf(x.data, shape, x.dtype) : ops.reshape(value(call, 0), shape);
 }
 
 const reshape: Operator = (call) => {
@@ -80,7 +80,7 @@ const squeeze: Operator = (call) => {
 const transpose: Operator = (call) => {
   const x = item(call, 0);
   const perm = ints(call, "perm") ?? shapeOf(x).map((_, axis, all) => all.length - 1 - axis);
-  return isConstant(x) ? transposeConstant(x, perm) : mv.transpose(value(call, 0), perm);
+  return isConstant(x) ? transposeConstant(x, perm) : ops.transpose(value(call, 0), perm);
 };
 
 const concat: Operator = (call) => {
@@ -94,7 +94,7 @@ export function concatenated(call: Call, items: readonly Item[], axis: number): 
   const parts = items.filter((x) => numel(shapeOf(x)) > 0);
   if (parts.length === 0) return items[0]!;
   if (parts.every(isConstant)) return concatConstants(parts, axis);
-  return mv.concat(
+  return ops.concat(
     parts.map((x) => (isConstant(x) ? call.store.tensor(x) : operandOf(call, x))),
     axis,
   );
@@ -130,10 +130,10 @@ const slice: Operator = (call) => {
   const { starts, lengths, steps } = sliceBounds(call, shapeOf(x));
   if (isConstant(x)) return sliceConstant(x, starts, lengths, steps);
   const backwards = steps.flatMap((step, axis) => (step < 0 ? [axis] : []));
-  const flipped = backwards.length > 0 ? mv.flip(value(call, 0), backwards) : value(call, 0);
+  const flipped = backwards.length > 0 ? ops.flip(value(call, 0), backwards) : value(call, 0);
   const first = starts.map((start, axis) => (steps[axis]! < 0 ? flipped.shape[axis]! - 1 - start : start));
   const strides = steps.map(Math.abs);
-  return mv.slice(
+  return ops.slice(
     flipped,
     first,
     first.map((s, axis) => Math.min(s + lengths[axis]! * strides[axis]!, flipped.shape[axis]!)),
@@ -153,7 +153,7 @@ const split: Operator = (call) => {
       ? call.node.output.map((_, i) => Math.min(even, length - i * even))
       : numbers(call, 1));
   let start = 0;
-  return sizes.map((size) => mv.sliceAxis(x, axis, start, (start += size)));
+  return sizes.map((size) => ops.sliceAxis(x, axis, start, (start += size)));
 };
 
 /** Gathering 0, 1, ..., n - 1 only reshapes; one index is a slice; the rest is a gather on the device. */
@@ -167,8 +167,8 @@ const gatherOperator: Operator = (call) => {
   const length = shape[axis]!;
   const indices = mapConstant((i) => (i < 0 ? i + length : i), wanted);
   const x = value(call, 0);
-  if (isIdentityIndex(indices, length)) return mv.reshape(x, shape.toSpliced(axis, 1, ...indices.shape));
-  if (indices.shape.length === 0) return mv.index(x, axis, indices.data[0]!);
+  if (isIdentityIndex(indices, length)) return ops.reshape(x, shape.toSpliced(axis, 1, ...indices.shape));
+  if (indices.shape.length === 0) return ops.index(x, axis, indices.data[0]!);
   return gather(x, call.store.tensor(indices), axis);
 };
 
@@ -186,12 +186,12 @@ const pad: Operator = (call) => {
     low[axis] = widths[k]!;
     high[axis] = widths[k + axes.length]!;
   });
-  const cropped = mv.slice(
+  const cropped = ops.slice(
     value(call, 0),
     low.map((n) => Math.max(0, -n)),
     shape.map((length, axis) => length + Math.min(0, high[axis]!)),
   );
-  return mv.pad(
+  return ops.pad(
     cropped,
     low.map((n, axis) => [Math.max(0, n), Math.max(0, high[axis]!)] as const),
     fillWith,
@@ -201,7 +201,7 @@ const pad: Operator = (call) => {
 const expand: Operator = (call) => {
   const x = item(call, 0);
   const shape = broadcastShapes("Expand", shapeOf(x), numbers(call, 1));
-  return isConstant(x) ? expandConstant(x, shape) : mv.broadcastTo(value(call, 0), shape);
+  return isConstant(x) ? expandConstant(x, shape) : ops.broadcastTo(value(call, 0), shape);
 };
 
 const range: Operator = (call) => {
@@ -245,22 +245,22 @@ const depthToSpace: Operator = (call) => {
   const depth = c / s ** 2;
   const blocks =
     text(call, "mode", "DCR") === "DCR"
-      ? mv.transpose(mv.reshape(x, [b, s, s, depth, h, w]), [0, 3, 4, 1, 5, 2])
-      : mv.transpose(mv.reshape(x, [b, depth, s, s, h, w]), [0, 1, 4, 2, 5, 3]);
-  return mv.reshape(blocks, [b, depth, h * s, w * s]);
+      ? ops.transpose(ops.reshape(x, [b, s, s, depth, h, w]), [0, 3, 4, 1, 5, 2])
+      : ops.transpose(ops.reshape(x, [b, depth, s, s, h, w]), [0, 1, 4, 2, 5, 3]);
+  return ops.reshape(blocks, [b, depth, h * s, w * s]);
 };
 
 const tile: Operator = (call) => {
   const x = value(call, 0);
   const repeats = numbers(call, 1);
-  const spread = mv.broadcastTo(
-    mv.reshape(
+  const spread = ops.broadcastTo(
+    ops.reshape(
       x,
       x.shape.flatMap((n) => [1, n]),
     ),
     x.shape.flatMap((n, axis) => [repeats[axis]!, n]),
   );
-  return mv.reshape(
+  return ops.reshape(
     spread,
     x.shape.map((n, axis) => n * repeats[axis]!),
   );

@@ -1,14 +1,14 @@
 // Reductions. On constants (products of shapes, mostly) they are computed at once.
+import * as ops from "../../../kernels/index.ts";
 import { abs, square } from "../../../kernels/arithmetic.ts";
 import { log, sqrt } from "../../../kernels/functions.ts";
-import * as re from "../../../kernels/index.ts";
 import type { Value } from "../../../graph/node.ts";
 import { normalizeAxes, normalizeAxis, stridesOf } from "../../../tensor/shape.ts";
 import { constantOf, numbersOf, type Constant } from "../constant.ts";
 import { axesOf, fail, int, isConstant, item, value } from "./call.ts";
 import type { Call, Item, Operator } from "./call.ts";
 
-type Reduce = (x: Value, axes: readonly number[], options: re.ReduceOptions) => Value;
+type Reduce = (x: Value, axes: readonly number[], options: ops.ReduceOptions) => Value;
 
 function reduction(reduce: Reduce | undefined, known?: (values: readonly number[]) => number): Operator {
   return (call) => {
@@ -48,19 +48,19 @@ const argmax: Operator = (call: Call) => {
   if (int(call, "select_last_index", 0)) fail(call, "selects the last index, which is not supported");
   const x = value(call, 0);
   const axis = normalizeAxis("ArgMax", int(call, "axis", 0), x.shape.length);
-  return re.argmax(x, axis, { keepDims: int(call, "keepdims", 1) === 1 });
+  return ops.argmax(x, axis, { keepDims: int(call, "keepdims", 1) === 1 });
 };
 
 export const reduceOperators: Readonly<Record<string, Operator>> = {
-  ReduceSum: reduction(re.sum, total),
-  ReduceMean: reduction(re.mean, (values) => total(values) / values.length),
-  ReduceMax: reduction(re.max, (values) => Math.max(...values)),
-  ReduceMin: reduction(re.min, (values) => Math.min(...values)),
+  ReduceSum: reduction(ops.sum, total),
+  ReduceMean: reduction(ops.mean, (values) => total(values) / values.length),
+  ReduceMax: reduction(ops.max, (values) => Math.max(...values)),
+  ReduceMin: reduction(ops.min, (values) => Math.min(...values)),
   ReduceProd: reduction(undefined, (values) => values.reduce((a, b) => a * b, 1)),
-  ReduceSumSquare: reduction((x, axes, o) => re.sum(square(x), axes, o)),
-  ReduceL1: reduction((x, axes, o) => re.sum(abs(x), axes, o)),
-  ReduceL2: reduction((x, axes, o) => sqrt(re.sum(square(x), axes, o))),
-  ReduceLogSum: reduction((x, axes, o) => log(re.sum(x, axes, o))),
-  ReduceLogSumExp: reduction(re.logSumExp),
+  ReduceSumSquare: reduction((x, axes, o) => ops.sum(square(x), axes, o)),
+  ReduceL1: reduction((x, axes, o) => ops.sum(abs(x), axes, o)),
+  ReduceL2: reduction((x, axes, o) => sqrt(ops.sum(square(x), axes, o))),
+  ReduceLogSum: reduction((x, axes, o) => log(ops.sum(x, axes, o))),
+  ReduceLogSumExp: reduction(ops.logSumExp),
   ArgMax: argmax,
 };

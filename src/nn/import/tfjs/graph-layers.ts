@@ -1,11 +1,9 @@
 // Operators with weights, windows or statistics.
+import * as ops from "../../../kernels/index.ts";
 import type { Value } from "../../../graph/node.ts";
-import * as act from "../../../kernels/activations.ts";
-import * as el from "../../../kernels/index.ts";
 import { matmul } from "../../../kernels/matmul.ts";
 import { transpose } from "../../../kernels/movement.ts";
 import { avgPool2d, maxPool2d } from "../../../kernels/pool.ts";
-import * as re from "../../../kernels/index.ts";
 import { logSoftmax, softmax } from "../../../kernels/softmax.ts";
 import { normalizeAxes } from "../../../tensor/shape.ts";
 import type { Constant } from "../constant.ts";
@@ -29,12 +27,12 @@ import type { Call, Operator } from "./graph-call.ts";
 
 /** What may follow a convolution or a product in the same node. */
 const fused: Readonly<Record<string, (x: Value, call: Call) => Value>> = {
-  Relu: el.relu,
-  Relu6: act.relu6,
-  Elu: (x) => act.elu(x),
-  Sigmoid: el.sigmoid,
-  Tanh: el.tanh,
-  LeakyRelu: (x, call) => el.leakyRelu(x, { slope: float(call, "leakyrelu_alpha", 0.2) }),
+  Relu: ops.relu,
+  Relu6: ops.relu6,
+  Elu: (x) => ops.elu(x),
+  Sigmoid: ops.sigmoid,
+  Tanh: ops.tanh,
+  LeakyRelu: (x, call) => ops.leakyRelu(x, { slope: float(call, "leakyrelu_alpha", 0.2) }),
 };
 
 function activated(call: Call, x: Value): Value {
@@ -70,7 +68,7 @@ const product: Operator = (call) => {
     transposeB: flag(call, "transpose_b") || flag(call, "adj_y"),
   };
   const y = matmul(fileInput(call, 0), fileInput(call, 1), options);
-  const withBias = texts(call, "fused_ops").includes("BiasAdd") ? el.add(y, fileInput(call, 2)) : y;
+  const withBias = texts(call, "fused_ops").includes("BiasAdd") ? ops.add(y, fileInput(call, 2)) : y;
   return laid(activated(call, withBias));
 };
 
@@ -101,7 +99,7 @@ const batchNormalization: Operator = (call) => {
 
 /** Reducing height and width leaves [n, c] in the file's order; what would leave another order is turned first. */
 export const reduction =
-  (reduce: typeof re.sum): Operator =>
+  (reduce: typeof ops.sum): Operator =>
   (call) => {
     const x = laidInput(call, 0);
     const axes = normalizeAxes(call.node.op, numbers(call, 1), x.value.shape.length);
@@ -134,7 +132,7 @@ const alongLast =
 
 const argmax: Operator = (call) => {
   const x = fileInput(call, 0);
-  return laid(re.argmax(x, numbers(call, 1)[0]));
+  return laid(ops.argmax(x, numbers(call, 1)[0]));
 };
 
 const transposed: Operator = (call) => {
@@ -158,10 +156,10 @@ export const layerOperators: Readonly<Record<string, Operator>> = {
   AvgPool: averagePool,
   FusedBatchNorm: batchNormalization,
   FusedBatchNormV3: batchNormalization,
-  Mean: reduction(re.mean),
-  Sum: reduction(re.sum),
-  Max: reduction(re.max),
-  Min: reduction(re.min),
+  Mean: reduction(ops.mean),
+  Sum: reduction(ops.sum),
+  Max: reduction(ops.max),
+  Min: reduction(ops.min),
   ArgMax: argmax,
   Softmax: alongLast(softmax),
   LogSoftmax: alongLast(logSoftmax),

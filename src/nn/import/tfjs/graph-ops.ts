@@ -1,10 +1,8 @@
 // Elementwise operators, and those that move elements.
+import * as ops from "../../../kernels/index.ts";
 import type { Operand } from "../../../graph/leaves.ts";
 import type { Value } from "../../../graph/node.ts";
 import { lift } from "../../../graph/leaves.ts";
-import * as act from "../../../kernels/activations.ts";
-import * as el from "../../../kernels/index.ts";
-import * as mv from "../../../kernels/index.ts";
 import { normalizeAxis, numel, type Shape } from "../../../tensor/shape.ts";
 import { concatConstants, constantOf, mapConstant, resolveShape, zipConstants, type Constant } from "../constant.ts";
 import { aligned, asFile, fileShape, isConstant, laid, storedAxis } from "./layout.ts";
@@ -34,7 +32,7 @@ function binary(emit: (a: Operand, b: Operand) => Value, known?: (a: number, b: 
 const reshape: Operator = (call) => {
   const x = item(call, 0);
   const shape = resolveShape(`Reshape "${call.node.name}"`, numel(fileShape(x)), numbers(call, 1));
-  return isConstant(x) ? constantOf(x.data, shape, x.dtype) : laid(mv.reshape(asFile(x), shape));
+  return isConstant(x) ? constantOf(x.data, shape, x.dtype) : laid(ops.reshape(asFile(x), shape));
 };
 
 const reshapedTo =
@@ -42,7 +40,7 @@ const reshapedTo =
   (call) => {
     const x = item(call, 0);
     const shape = shapeOf(call, fileShape(x));
-    return isConstant(x) ? constantOf(x.data, shape, x.dtype) : laid(mv.reshape(asFile(x), shape));
+    return isConstant(x) ? constantOf(x.data, shape, x.dtype) : laid(ops.reshape(asFile(x), shape));
   };
 
 const squeezed = (call: Call, shape: Shape): Shape => {
@@ -61,7 +59,7 @@ const concat: Operator = (call) => {
   const axis = normalizeAxis("ConcatV2", numbers(call, call.inputs.length - 1)[0]!, rank);
   if (parts.every(isConstant)) return concatConstants(parts, axis);
   const { operands, picture } = aligned(call.store, call.node.name, parts);
-  return { value: mv.concat(operands, storedAxis({ value: lift(operands[0]!), picture }, axis)), picture };
+  return { value: ops.concat(operands, storedAxis({ value: lift(operands[0]!), picture }, axis)), picture };
 };
 
 const pad: Operator = (call) => {
@@ -69,7 +67,7 @@ const pad: Operator = (call) => {
   const widths = numbers(call, 1);
   const stored = x.value.shape.map(() => [0, 0] as [number, number]);
   stored.forEach((_, axis) => (stored[storedAxis(x, axis)] = [widths[2 * axis]!, widths[2 * axis + 1]!]));
-  return { ...x, value: mv.pad(x.value, stored, call.inputs[2] ? numbers(call, 2)[0]! : 0) };
+  return { ...x, value: ops.pad(x.value, stored, call.inputs[2] ? numbers(call, 2)[0]! : 0) };
 };
 
 /** x[begin:end:stride] with NumPy's masks, as exporters use it on shapes and for cropping; strides must be positive. */
@@ -96,8 +94,8 @@ const stridedSlice: Operator = (call) => {
     );
     return constantOf(picked, kept([picked.length]), x.dtype);
   }
-  const cut = mv.slice(fileInput(call, 0), starts, stops, strides);
-  return laid(mv.reshape(cut, kept(cut.shape)));
+  const cut = ops.slice(fileInput(call, 0), starts, stops, strides);
+  return laid(ops.reshape(cut, kept(cut.shape)));
 };
 
 const pack: Operator = (call) => {
@@ -109,7 +107,7 @@ const pack: Operator = (call) => {
       : fail(call, "packs constants along an axis other than 0, which is not supported");
   }
   return laid(
-    mv.stack(
+    ops.stack(
       call.inputs.map((_, i) => fileInput(call, i)),
       axis,
     ),
@@ -121,7 +119,7 @@ const cast: Operator = (call) => {
   const to = ({ DT_FLOAT: "f32", DT_INT32: "i32", DT_BOOL: "bool" } as const)[call.node.attr?.["DstT"]?.type ?? ""];
   if (!to) return fail(call, `casts to ${call.node.attr?.["DstT"]?.type}, which is not supported`);
   if (isConstant(x)) return mapConstant(to === "i32" ? Math.trunc : (v) => v, x, to);
-  return { ...x, value: x.value.dtype === to ? x.value : el.cast(x.value, to) };
+  return { ...x, value: x.value.dtype === to ? x.value : ops.cast(x.value, to) };
 };
 
 const same: Operator = (call) => item(call, 0);
@@ -131,36 +129,36 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     ...layerOperators,
     Identity: same,
     StopGradient: same,
-    Add: binary(el.add, (a, b) => a + b),
-    AddV2: binary(el.add, (a, b) => a + b),
-    BiasAdd: binary(el.add),
-    Sub: binary(el.sub, (a, b) => a - b),
-    Mul: binary(el.mul, (a, b) => a * b),
-    RealDiv: binary(el.div, (a, b) => a / b),
-    Div: binary(el.div, (a, b) => a / b),
-    Maximum: binary(el.maximum, Math.max),
-    Minimum: binary(el.minimum, Math.min),
-    Pow: binary(el.power, Math.pow),
-    SquaredDifference: binary((a, b) => el.square(el.sub(a, b))),
+    Add: binary(ops.add, (a, b) => a + b),
+    AddV2: binary(ops.add, (a, b) => a + b),
+    BiasAdd: binary(ops.add),
+    Sub: binary(ops.sub, (a, b) => a - b),
+    Mul: binary(ops.mul, (a, b) => a * b),
+    RealDiv: binary(ops.div, (a, b) => a / b),
+    Div: binary(ops.div, (a, b) => a / b),
+    Maximum: binary(ops.maximum, Math.max),
+    Minimum: binary(ops.minimum, Math.min),
+    Pow: binary(ops.power, Math.pow),
+    SquaredDifference: binary((a, b) => ops.square(ops.sub(a, b))),
     AddN: (call) => {
       const { operands, picture } = aligned(call.store, call.node.name, call.inputs);
-      return { value: operands.map((x) => lift(x)).reduce((a, b) => el.add(a, b)), picture };
+      return { value: operands.map((x) => lift(x)).reduce((a, b) => ops.add(a, b)), picture };
     },
-    Neg: unary(el.neg),
-    Abs: unary(el.abs),
-    Exp: unary(el.exp),
-    Log: unary(el.log),
-    Sqrt: unary(el.sqrt),
-    Rsqrt: unary((x) => el.reciprocal(el.sqrt(x))),
-    Square: unary(el.square),
-    Relu: unary(el.relu),
-    Relu6: unary(act.relu6),
-    Elu: unary((x) => act.elu(x)),
-    LeakyRelu: unary((x, call) => el.leakyRelu(x, { slope: float(call, "alpha", 0.2) })),
-    Prelu: binary((x, slope) => el.add(el.relu(x), el.mul(el.minimum(x, 0), slope))),
-    Sigmoid: unary(el.sigmoid),
-    Tanh: unary(el.tanh),
-    Softplus: unary((x) => el.softplus(x)),
+    Neg: unary(ops.neg),
+    Abs: unary(ops.abs),
+    Exp: unary(ops.exp),
+    Log: unary(ops.log),
+    Sqrt: unary(ops.sqrt),
+    Rsqrt: unary((x) => ops.reciprocal(ops.sqrt(x))),
+    Square: unary(ops.square),
+    Relu: unary(ops.relu),
+    Relu6: unary(ops.relu6),
+    Elu: unary((x) => ops.elu(x)),
+    LeakyRelu: unary((x, call) => ops.leakyRelu(x, { slope: float(call, "alpha", 0.2) })),
+    Prelu: binary((x, slope) => ops.add(ops.relu(x), ops.mul(ops.minimum(x, 0), slope))),
+    Sigmoid: unary(ops.sigmoid),
+    Tanh: unary(ops.tanh),
+    Softplus: unary((x) => ops.softplus(x)),
     Reshape: reshape,
     Squeeze: reshapedTo(squeezed),
     ExpandDims: reshapedTo(expanded),

@@ -1,9 +1,7 @@
 // The layers of Keras, by class name.
+import * as ops from "../../../kernels/index.ts";
 import type { Value } from "../../../graph/node.ts";
-import * as act from "../../../kernels/activations.ts";
-import * as el from "../../../kernels/index.ts";
 import { matmul } from "../../../kernels/matmul.ts";
-import * as mv from "../../../kernels/index.ts";
 import { avgPool2d, maxPool2d } from "../../../kernels/pool.ts";
 import { max, mean } from "../../../kernels/reduce.ts";
 import { softmax } from "../../../kernels/softmax.ts";
@@ -50,16 +48,16 @@ function padding(call: LayerCall): "same" | "valid" {
 
 const activations: Readonly<Record<string, (x: Laid) => Value>> = {
   linear: (x) => x.value,
-  relu: (x) => el.relu(x.value),
-  relu6: (x) => act.relu6(x.value),
-  elu: (x) => act.elu(x.value),
-  sigmoid: (x) => el.sigmoid(x.value),
-  hard_sigmoid: (x) => act.hardSigmoid(x.value, { alpha: 0.2, beta: 0.5 }),
-  tanh: (x) => el.tanh(x.value),
-  softplus: (x) => el.softplus(x.value),
-  swish: (x) => act.silu(x.value),
-  silu: (x) => act.silu(x.value),
-  gelu: (x) => act.gelu(x.value),
+  relu: (x) => ops.relu(x.value),
+  relu6: (x) => ops.relu6(x.value),
+  elu: (x) => ops.elu(x.value),
+  sigmoid: (x) => ops.sigmoid(x.value),
+  hard_sigmoid: (x) => ops.hardSigmoid(x.value, { alpha: 0.2, beta: 0.5 }),
+  tanh: (x) => ops.tanh(x.value),
+  softplus: (x) => ops.softplus(x.value),
+  swish: (x) => ops.silu(x.value),
+  silu: (x) => ops.silu(x.value),
+  gelu: (x) => ops.gelu(x.value),
   softmax: (x) => softmax(x.value, storedAxis(x, -1)),
 };
 
@@ -113,7 +111,7 @@ const batchNormalization: Layer = (call) => {
 const dense: Layer = (call) => {
   const y = matmul(asFile(only(call)), call.store.tensor(needed(call, "kernel")));
   const bias = call.weight("bias");
-  return activated(call, laid(bias ? el.add(y, call.store.tensor(bias)) : y));
+  return activated(call, laid(bias ? ops.add(y, call.store.tensor(bias)) : y));
 };
 
 const pooling =
@@ -129,14 +127,14 @@ const globalPooling =
   (reduce: typeof mean): Layer =>
   (call) => {
     const y = reduce(asPicture(only(call)), [2, 3], { keepDims: true });
-    return call.config["keepdims"] ? picture(y) : laid(mv.reshape(y, y.shape.slice(0, 2)));
+    return call.config["keepdims"] ? picture(y) : laid(ops.reshape(y, y.shape.slice(0, 2)));
   };
 
 const zeroPadding: Layer = (call) => {
   const given = call.config["padding"] as number | [number, number] | [[number, number], [number, number]];
   const [y, x] = typeof given === "number" ? [given, given] : given;
   const both = (n: number | [number, number]): [number, number] => (typeof n === "number" ? [n, n] : n);
-  return picture(mv.pad(asPicture(only(call)), [[0, 0], [0, 0], both(y), both(x)]));
+  return picture(ops.pad(asPicture(only(call)), [[0, 0], [0, 0], both(y), both(x)]));
 };
 
 /** Nearest neighbour: every pixel becomes a block. */
@@ -145,8 +143,8 @@ const upSampling: Layer = (call) => {
   const [sy, sx] = pair(call, "size", [2, 2]);
   const x = asPicture(only(call));
   const [n, c, h, w] = x.shape as [number, number, number, number];
-  const blocks = mv.broadcastTo(mv.reshape(x, [n, c, h, 1, w, 1]), [n, c, h, sy, w, sx]);
-  return picture(mv.reshape(blocks, [n, c, h * sy, w * sx]));
+  const blocks = ops.broadcastTo(ops.reshape(x, [n, c, h, 1, w, 1]), [n, c, h, sy, w, sx]);
+  return picture(ops.reshape(blocks, [n, c, h * sy, w * sx]));
 };
 
 const merging =
@@ -159,18 +157,20 @@ const merging =
 const concatenate: Layer = (call) => {
   const { operands, picture: isPicture } = aligned(call.store, call.name, call.inputs);
   const axis = storedAxis({ value: operands[0] as Value, picture: isPicture }, number(call, "axis", -1));
-  return { value: mv.concat(operands, axis), picture: isPicture };
+  return { value: ops.concat(operands, axis), picture: isPicture };
 };
 
 const flatten: Layer = (call) => {
   const x = asFile(only(call));
-  return laid(mv.reshape(x, [x.shape[0]!, -1]));
+  return laid(ops.reshape(x, [x.shape[0]!, -1]));
 };
 
 const reshape: Layer = (call) => {
   const x = asFile(only(call));
   const target = call.config["target_shape"] as number[];
-  return laid(mv.reshape(x, [x.shape[0]!, ...resolveShape(`Reshape "${call.name}"`, numel(x.shape.slice(1)), target)]));
+  return laid(
+    ops.reshape(x, [x.shape[0]!, ...resolveShape(`Reshape "${call.name}"`, numel(x.shape.slice(1)), target)]),
+  );
 };
 
 const same: Layer = (call) => only(call);
@@ -179,8 +179,8 @@ const same: Layer = (call) => only(call);
 const relu: Layer = unary((x, call) => {
   const slope = number(call, "negative_slope", 0);
   const ceiling = call.config["max_value"] as number | null | undefined;
-  const y = slope === 0 ? el.relu(x) : el.leakyRelu(x, { slope });
-  return ceiling === null || ceiling === undefined ? y : el.minimum(y, ceiling);
+  const y = slope === 0 ? ops.relu(x) : ops.leakyRelu(x, { slope });
+  return ceiling === null || ceiling === undefined ? y : ops.minimum(y, ceiling);
 });
 
 export const layers: ReadonlyMap<string, Layer> = new Map(
@@ -192,8 +192,8 @@ export const layers: ReadonlyMap<string, Layer> = new Map(
     BatchNormalization: batchNormalization,
     Activation: (call) => activated(call, only(call)),
     ReLU: relu,
-    LeakyReLU: unary((x, call) => el.leakyRelu(x, { slope: number(call, "alpha", 0.3) })),
-    ELU: unary((x, call) => act.elu(x, { alpha: number(call, "alpha", 1) })),
+    LeakyReLU: unary((x, call) => ops.leakyRelu(x, { slope: number(call, "alpha", 0.3) })),
+    ELU: unary((x, call) => ops.elu(x, { alpha: number(call, "alpha", 1) })),
     Softmax: (call) => ({
       ...only(call),
       value: softmax(only(call).value, storedAxis(only(call), number(call, "axis", -1))),
@@ -204,14 +204,14 @@ export const layers: ReadonlyMap<string, Layer> = new Map(
     GlobalMaxPooling2D: globalPooling(max),
     ZeroPadding2D: zeroPadding,
     UpSampling2D: upSampling,
-    Add: merging(el.add),
-    Multiply: merging(el.mul),
-    Average: merging(el.add, (y, count) => el.mul(y, 1 / count)),
-    Maximum: merging(el.maximum),
+    Add: merging(ops.add),
+    Multiply: merging(ops.mul),
+    Average: merging(ops.add, (y, count) => ops.mul(y, 1 / count)),
+    Maximum: merging(ops.maximum),
     Concatenate: concatenate,
     Flatten: flatten,
     Reshape: reshape,
-    Rescaling: unary((x, call) => el.add(el.mul(x, number(call, "scale", 1)), number(call, "offset", 0))),
+    Rescaling: unary((x, call) => ops.add(ops.mul(x, number(call, "scale", 1)), number(call, "offset", 0))),
     Dropout: same,
     SpatialDropout2D: same,
     GaussianNoise: same,
