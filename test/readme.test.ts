@@ -25,7 +25,13 @@ test("the ten lines of the README", async () => {
       outfile,
     });
     await import(/* @vite-ignore */ pathToFileURL(outfile).href);
-    const [attributions, , delta, , dispatches] = printed.mock.calls[0] as [Float32Array, string, Float32Array, string, number];
+    const [attributions, , delta, , dispatches] = printed.mock.calls[0] as [
+      Float32Array,
+      string,
+      Float32Array,
+      string,
+      number,
+    ];
     // relu(x w1) = [0.75, 0, 2] at the input, and 0 at the baseline: class 1 has 0 * 0.75 + 1 * 2.
     expect(attributions[0]! + attributions[1]! - delta[0]!).toBeCloseTo(2, 5);
     expect(Math.abs(delta[0]!)).toBeLessThan(1e-5);

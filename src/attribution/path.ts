@@ -1,5 +1,6 @@
 // Runs path integrals: prelude, chunks and finale are encoded one after another, with nothing read back in between.
 import type { Device } from "../tensor/device.ts";
+import { ArgumentError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -7,6 +8,7 @@ import type { Graph } from "../graph/trace.ts";
 import { bytesOf } from "../compiler/plan.ts";
 import type { Program } from "../compiler/program.ts";
 import { baselineSet } from "./baseline-set.ts";
+import type { WeightedBaseline } from "./baselines.ts";
 import { planChunks, type ChunkPlan, type Cost } from "./chunks.ts";
 import {
   accumulatorShapes,
@@ -103,6 +105,7 @@ export class PathIntegral {
   /** Weighted sums of gradients along the paths, times x - x', averaged over baselines: one readback in all. */
   async integrate(points: PathPoints, progress?: (done: number) => void): Promise<PathResult> {
     const { options, device } = this;
+    if (this.inputs.every(({ dtype }) => dtype !== "f32")) assertArrays(options.baseline);
     const perExample =
       points.nodes.length === this.baselines.length * points.steps * this.problem.target.batch &&
       this.problem.target.batch > 1;
@@ -274,6 +277,7 @@ export class PathIntegral {
     const starts = problem.names.map((_, i) => session.keep(this.stack(members, i)));
     const target = targetGiven(this.options) && problem.index ? [session.keep(this.targetTensor())] : [];
     const prelude = session.encode(program, [...this.inputs, ...target, ...starts]);
+    session.drop([...target, ...starts]);
     const index = problem.index ? [prelude[1]!] : [];
     const [, startScore, ...values] = prelude.slice(1 + index.length);
     return { prelude, index, startScore: startScore!, values };
@@ -344,6 +348,16 @@ interface Programs {
   readonly prelude: Compiled<Graph>;
   readonly chunk: Compiled<PathGraph>;
   readonly finale: Compiled<PathGraph>;
+}
+
+/** Without an array of other ids, a path between whole numbers would not leave its input: all attributions would be 0. */
+function assertArrays(baseline: PathOptions["baseline"] = "zero"): void {
+  const set = Array.isArray(baseline) ? (baseline as readonly WeightedBaseline[]) : [{ baseline }];
+  const stays = set.find(({ baseline: b }) => typeof b === "string" || typeof b === "number");
+  if (!stays) return;
+  throw new ArgumentError(
+    `baseline: whole numbers have no ${JSON.stringify(stays.baseline)} to start from; give an array of ids, such as those of padding`,
+  );
 }
 
 const partsOf = ({ prelude, chunk, finale }: Programs): Program[] => [prelude.program, chunk.program, finale.program];

@@ -56,6 +56,7 @@ export class Session {
   async read(tensors: readonly Tensor[]): Promise<HostArray[]> {
     const arrays = await this.commands.submitAndRead(tensors);
     this.commands = new Commands(this.device);
+    this.dropped.splice(0).forEach((t) => t.dispose());
     this.options.signal?.throwIfAborted();
     return arrays;
   }

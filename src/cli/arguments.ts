@@ -37,7 +37,7 @@ export const USAGE = `aumann explains what an image classifier saw: Integrated G
   --baseline NAME      where the path starts: ${BASELINES.join(", ")} (default black)
   --rule RULE          ${RULE_NAMES.join(", ")}
                        (default: midpoint for networks with kinks such as ReLU, gauss-legendre for smooth ones)
-  --steps N            points on the path (default 50; 128 for detypify)
+  --steps N            points on the path (default 50; 150 for detypify)
   --tolerance T        doubles the points until no attribution changes by more than T of the largest, e.g. 0.01
   --out FOLDER         where the files go (default out)
 

@@ -28,6 +28,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     // Work is given up between two chunks; who is tired of waiting for the end of one presses twice.
     if (controller.signal.aborted) process.exit(INTERRUPTED);
     controller.abort();
+    progress.note("stopping; Ctrl-C again does not wait for the GPU");
   };
   process.on("SIGINT", interrupt);
   try {

@@ -86,6 +86,7 @@ export async function explain(
   const score: Score = asked.score === "probability" && !probabilities ? "probability" : "logit";
   const baseline = baselineRecipe(asked.baseline, format)(input, "");
   const shared = { target: target.index, score, baseline, signal };
+  onProgress("building kernels for the integral", 0, 1);
   const started = performance.now();
   const integrated = await integratedGradients(model, input, {
     ...shared,
@@ -95,6 +96,7 @@ export async function explain(
     onProgress: ({ done, total }) => onProgress("integrating", done, total),
   });
   const integrationSeconds = (performance.now() - started) / 1000;
+  onProgress("building kernels for the path", 0, 1);
   const interior = await interiorGradients(model, input, {
     ...shared,
     steps: INTERIOR_STEPS,

@@ -51,7 +51,7 @@ const detypify: KnownModel = {
   megabytes: 5,
   example: "alpha.png",
   facts: {},
-  steps: 128,
+  steps: 150,
   async load(device, read) {
     const labels = JSON.parse(text(await read("train/infer.json"))) as { char: string; names: string[] }[];
     return loadOnnx(device, await read("train/model.onnx"), {

@@ -9,7 +9,14 @@ export function orientationOf(jpeg: Uint8Array): number {
   while (at + 10 <= view.byteLength && view.getUint8(at) === 0xff && view.getUint8(at + 1) !== 0xda) {
     const length = view.getUint16(at + 2);
     const isExif = view.getUint8(at + 1) === 0xe1 && view.getUint32(at + 4) === 0x45786966;
-    if (isExif) return tagOf(new DataView(view.buffer, view.byteOffset + at + 10, Math.max(0, Math.min(length - 8, view.byteLength - at - 10))));
+    if (isExif)
+      return tagOf(
+        new DataView(
+          view.buffer,
+          view.byteOffset + at + 10,
+          Math.max(0, Math.min(length - 8, view.byteLength - at - 10)),
+        ),
+      );
     at += 2 + length;
   }
   return 1;

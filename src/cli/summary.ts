@@ -31,14 +31,14 @@ export function facts({ args, loaded, image, adapter, result, seconds }: Run): R
   return {
     model: `${loaded.name} (${loaded.source})`,
     picture: `${image}, as ${pictureText(loaded.format)}`,
-    explained: `${scoreName(result)} (class ${target.index})`,
+    explained: `${scoreName(result)}${target.name === `class ${target.index}` ? "" : ` (class ${target.index})`}`,
     "f(x), at the picture": formatNumber(at),
     "f(x'), at the baseline": `${formatNumber(from)} (${args.baseline})`,
     "sum of attributions": formatNumber(result.sum),
     "delta = sum - (f(x) - f(x'))": `${formatNumber(integrated.delta.data[0]!)}${share(integrated.delta.data[0]!, at - from)}`,
     "rule and steps": `${integrated.rule}, ${integrated.steps}${changeText(integrated.change, integrated.evaluations, integrated.steps)}`,
-    "the integral": `${plan.dispatches} dispatches, ${plan.submits} submits, ${megabytes(plan.bytes)}, ${formatNumber(round(result.integrationSeconds))} s`,
-    "all together": `${result.dispatches} dispatches, ${result.submits} submits, ${megabytes(result.peakBytes)} at most, ${formatNumber(round(seconds))} s`,
+    "the integral": `${work(plan)}, ${megabytes(plan.bytes)}, ${formatNumber(round(result.integrationSeconds))} s`,
+    "all together": `${work(result)}, ${megabytes(result.peakBytes)} at most, ${formatNumber(round(seconds))} s`,
     adapter: adapterText(adapter),
     ...(loaded.assumed.length > 0 && { assumed: loaded.assumed.join("; ") }),
   };
@@ -59,7 +59,7 @@ export function adviceOn({ integrated }: Explanation): string | undefined {
   const { delta, scores, steps } = integrated;
   const difference = Math.abs(scores.input.data[0]! - scores.baseline.data[0]!);
   if (Math.abs(delta.data[0]!) <= 0.05 * difference) return undefined;
-  return `note: the attributions miss more than 5 % of f(x) - f(x'); more points help (--steps ${4 * steps}, or --rule equidistributed)`;
+  return `note: the attributions miss more than 5 % of f(x) - f(x'); more points help, e.g. --steps ${4 * steps}`;
 }
 
 /** The same for programs. */
@@ -96,6 +96,8 @@ export function summaryJson({ args, loaded, image, adapter, result, seconds }: R
 
 const pictureText = ({ width, height, channels }: PictureFormat): string =>
   `${width} x ${height} ${channels === "grey" ? "grey" : "colour"} pixels`;
+const work = ({ dispatches, submits }: { dispatches: number; submits: number }): string =>
+  `${dispatches} dispatches, ${submits} ${submits === 1 ? "submit" : "submits"}`;
 const megabytes = (bytes: number): string => `${formatNumber(round(bytes / 2 ** 20))} MiB`;
 const round = (value: number): number => Math.round(value * 10) / 10;
 

@@ -86,7 +86,7 @@ async function page(run: Run, pictures: Pictures): Promise<string> {
           {
             content: pictures.interior,
             caption:
-              "Where on the path which pixels contribute: the mean over the whole path is the explanation above.",
+              "Where on the path which pixels contribute, smoothed as above: the mean over the whole path is the explanation above.",
           },
         ],
       },

@@ -13,6 +13,7 @@ import { Commands } from "./commands.ts";
 import { explain } from "./explain.ts";
 import { base, fuse } from "./fuse.ts";
 import { normalise } from "./normalise.ts";
+import { timeDispatches, type DispatchTime } from "./profile.ts";
 import { bytesOf, planMemory, type MemoryPlan } from "./plan.ts";
 import { lower, type Step } from "./step.ts";
 
@@ -72,24 +73,30 @@ export class Program {
    * @throws ShapeError, DTypeError, ArgumentError if `inputs` are not what the program was compiled for
    */
   encode(commands: Commands, inputs: readonly Tensor[]): Tensor[] {
+    const { outputs, bufferOf, uniforms, slots } = this.bind(commands, inputs);
+    this.steps.forEach((step, i) => this.encodeStep(commands.pass, step, i, bufferOf, uniforms));
+    this.device.counters.dispatches += this.steps.length;
+    commands.recycle(slots);
+    return outputs;
+  }
+
+  /** Takes the memory of one run and says which buffer belongs to which node. */
+  private bind(commands: Commands, inputs: readonly Tensor[]) {
     this.checkInputs(inputs);
     if (!this.pipelines) throw new ArgumentError("program: await program.ready() before encode()");
     const { device } = this;
-    const uniforms = commands.take(Math.max(16, this.uniformData.byteLength), "uniforms");
-    device.gpu.queue.writeBuffer(uniforms.buffer, 0, this.uniformData as Uint32Array<ArrayBuffer>);
+    const uniforms = commands.take(Math.max(16, this.uniformData.byteLength), "uniforms").buffer;
+    device.gpu.queue.writeBuffer(uniforms, 0, this.uniformData as Uint32Array<ArrayBuffer>);
     const slots = this.takeSlots(commands);
     const results = new Map<Node, Allocation>();
     try {
       for (const y of new Set(this.outputs.map(base))) results.set(y, device.allocate(bytesOf(y), "output"));
-      const bufferOf = this.bufferLookup(inputs, slots, results);
-      this.steps.forEach((step, i) => this.encodeStep(commands.pass, step, i, bufferOf, uniforms.buffer));
     } catch (error) {
       results.forEach((allocation) => device.release(allocation));
       throw error;
     }
-    device.counters.dispatches += this.steps.length;
-    commands.recycle(slots);
-    return this.outputs.map((y) => new Tensor(device, y.shape, y.dtype, results.get(base(y))!));
+    const outputs = this.outputs.map((y) => new Tensor(device, y.shape, y.dtype, results.get(base(y))!));
+    return { outputs, bufferOf: this.bufferLookup(inputs, slots, results), uniforms, slots };
   }
 
   /** Runs once: one submit. The caller owns the returned tensors. */
@@ -114,6 +121,31 @@ export class Program {
   /** Graph, dispatches, bytes and, on request, the WGSL of every kernel, as text. */
   explain(options: { wgsl?: boolean } = {}): string {
     return explain(this.graph, this.steps, this.memory, this.plan, options);
+  }
+
+  /**
+   * Time of every dispatch on the device: the best of `repetitions` runs (default 5).
+   * @throws ArgumentError if the adapter has no timestamp queries
+   */
+  async profile(inputs: readonly Tensor[], { repetitions = 5 } = {}): Promise<DispatchTime[]> {
+    await this.ready();
+    const commands = new Commands(this.device);
+    const best = this.steps.map(() => Infinity);
+    const results: Tensor[] = [];
+    try {
+      const { outputs, bufferOf, uniforms } = this.bind(commands, inputs);
+      results.push(...outputs);
+      for (let r = 0; r < repetitions; r++) {
+        const times = await timeDispatches(this.device, this.steps.length, (pass, i) =>
+          this.encodeStep(pass, this.steps[i]!, i, bufferOf, uniforms),
+        );
+        times.forEach((t, i) => (best[i] = Math.min(best[i]!, t)));
+      }
+    } finally {
+      commands.abandon();
+      results.forEach((y) => y.dispose());
+    }
+    return this.steps.map(({ label, flops }, i) => ({ label, flops, milliseconds: best[i]! }));
   }
 
   private async execute<T>(

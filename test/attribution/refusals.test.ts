@@ -10,7 +10,8 @@ import {
   type ModelLike,
 } from "../../src/attribution/index.ts";
 import type { Value } from "../../src/graph/node.ts";
-import { mul, relu } from "../../src/kernels/index.ts";
+import { embedding, mul, relu, sum } from "../../src/kernels/index.ts";
+import type { Tap } from "../../src/nn/model.ts";
 import { activation, dense, modelOf, sequential } from "../../src/nn/index.ts";
 import {
   ArgumentError,
@@ -163,6 +164,27 @@ describe("integratedGradients refuses", () => {
     withCleanDevice(async (device) => {
       const failing = integratedGradients((z: Value) => mul(z, 2), hostArray([1, 2]), { device, target: 1 });
       await expect(failing).rejects.toThrow(/\[2\] has no class axis/);
+    }));
+
+  test("a path from whole numbers to themselves", () =>
+    withCleanDevice(async (device) => {
+      using table = device.tensor(drawArray([7, 3], 94));
+      const f = (ids: Value, tap?: Tap): Value => sum(tap!("embedding", embedding(table, ids)), [1, 2]);
+      const ids = hostArray([1, 2, 3], [1, 3], "i32");
+      for (const options of [{}, { baseline: 0 }, { baseline: [{ baseline: "zero" as const }] }]) {
+        const failing = integratedGradients(f, ids, { ...options, layer: "embedding" });
+        await expect(failing).rejects.toThrow(/baseline: whole numbers have no .* give an array of ids/);
+      }
+      // A gradient needs no path.
+      expect((await saliency(f, ids, { layer: "embedding" })).attributions.shape).toEqual([1, 3, 3]);
+    }));
+
+  test("whole numbers without a layer", () =>
+    withCleanDevice(async (device) => {
+      using table = device.tensor(drawArray([7, 3], 94));
+      const f = (ids: Value): Value => sum(embedding(table, ids), [1, 2]);
+      const failing = integratedGradients(f, hostArray([1, 2, 3], [1, 3], "i32"));
+      await expect(failing).rejects.toThrow(/no input is real-valued; name the layer/);
     }));
 
   test("an attribution that is not finite", () =>

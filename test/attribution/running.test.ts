@@ -1,12 +1,17 @@
 // How an attribution runs: few dispatches and one readback, progress, abort, and nothing left behind.
 import { describe, expect, test } from "vitest";
-import { integratedGradients, type Progress } from "../../src/attribution/index.ts";
+import {
+  expectedGradients,
+  integratedGradients,
+  interiorGradients,
+  type Progress,
+} from "../../src/attribution/index.ts";
 import { DEFAULT_MEMORY_BUDGET } from "../../src/attribution/chunks.ts";
 import { relu } from "../../src/kernels/index.ts";
-import { activation, dense, modelOf, sequential, type Model } from "../../src/nn/index.ts";
+import { activation, dense, flatten, modelOf, sequential, type Model } from "../../src/nn/index.ts";
 import type { Device } from "../../src/tensor/index.ts";
 import { withCleanDevice } from "../gpu.ts";
-import { drawArray } from "./networks.ts";
+import { drawArray, expectNear } from "./networks.ts";
 
 const x = drawArray([2, 4], 81, 2);
 
@@ -167,5 +172,46 @@ describe("abort", () => {
       };
       await expect(integratedGradients(model, x, { onProgress })).rejects.toBe(failure);
       expect(device.memory.live).toBe(live);
+    }));
+});
+
+describe("memory budget", () => {
+  const references = drawArray([10, 3, 32, 32], 84);
+  const picture = drawArray([1, 3, 32, 32], 83);
+
+  test("holds for many baselines of large inputs, too", () =>
+    withCleanDevice(async (device) => {
+      const network = sequential([
+        ["flatten", flatten()],
+        ["first", dense(3 * 32 * 32, 8)],
+        ["relu", activation(relu)],
+        ["last", dense(8, 3)],
+      ]);
+      const model = modelOf(network, network.init(device, 1), [3, 32, 32]);
+      const run = async (memoryBudget: number) => {
+        device.resetPeak();
+        const { live } = device.memory;
+        const result = await expectedGradients(model, picture, { references, samples: 200, memoryBudget });
+        return { ...result, peak: device.memory.peak - live };
+      };
+      const whole = await run(DEFAULT_MEMORY_BUDGET);
+      expect(whole.plan.chunks).toBe(1);
+      const cut = await run(2 ** 20);
+      expect(cut.plan.chunks).toBeGreaterThan(4);
+      // Two submits may be in flight.
+      expect(cut.peak).toBeLessThan(2.5 * 2 ** 20);
+      expectNear(cut.attributions.data, whole.attributions.data);
+      model.dispose();
+    }));
+
+  test("holds for many rows that are read back", () =>
+    withModel(async (model, device) => {
+      const alphas = Array.from({ length: 4000 }, (_, k) => k / 3999);
+      device.resetPeak();
+      const { live } = device.memory;
+      const options = { alphas, layers: ["first"], memoryBudget: 2 ** 18 };
+      const { gradients } = await interiorGradients(model, x, options);
+      expect(gradients.shape).toEqual([4000, 2, 4]);
+      expect(device.memory.peak - live).toBeLessThan(2.5 * 2 ** 18);
     }));
 });

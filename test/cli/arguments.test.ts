@@ -4,7 +4,14 @@ import { ArgumentError } from "../../src/tensor/errors.ts";
 
 describe("arguments", () => {
   test("nothing given means detypify, black baseline, folder out", () => {
-    expect(parseArguments([])).toEqual({ help: false, model: "detypify", score: "logit", baseline: "black", out: "out", preprocess: [] });
+    expect(parseArguments([])).toEqual({
+      help: false,
+      model: "detypify",
+      score: "logit",
+      baseline: "black",
+      out: "out",
+      preprocess: [],
+    });
   });
 
   test("everything given", () => {
@@ -12,8 +19,19 @@ describe("arguments", () => {
       "--model m.onnx --image a.png --target 3 --score probability --baseline blur --rule midpoint --steps 7 --tolerance 0.01 " +
       "--preprocess scale=1 --preprocess offset=-1 --classes c.txt --output y --out here";
     expect(parseArguments(line.split(" "))).toEqual({
-      help: false, model: "m.onnx", image: "a.png", target: "3", score: "probability", baseline: "blur", rule: "midpoint", steps: 7,
-      tolerance: 0.01, preprocess: ["scale=1", "offset=-1"], classes: "c.txt", output: "y", out: "here",
+      help: false,
+      model: "m.onnx",
+      image: "a.png",
+      target: "3",
+      score: "probability",
+      baseline: "blur",
+      rule: "midpoint",
+      steps: 7,
+      tolerance: 0.01,
+      preprocess: ["scale=1", "offset=-1"],
+      classes: "c.txt",
+      output: "y",
+      out: "here",
     });
   });
 

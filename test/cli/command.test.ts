@@ -23,8 +23,16 @@ const layers: readonly Layer[] = [
   {
     class_name: "Conv2D",
     config: {
-      name: "conv", filters: 2, kernel_size: [3, 3], strides: [1, 1], padding: "same", activation: "relu", use_bias: true,
-      data_format: "channels_last", batch_input_shape: [null, 8, 8, 3], dtype: "float32",
+      name: "conv",
+      filters: 2,
+      kernel_size: [3, 3],
+      strides: [1, 1],
+      padding: "same",
+      activation: "relu",
+      use_bias: true,
+      data_format: "channels_last",
+      batch_input_shape: [null, 8, 8, 3],
+      dtype: "float32",
     },
   },
   { class_name: "GlobalAveragePooling2D", config: { name: "mean", data_format: "channels_last" } },
@@ -35,12 +43,22 @@ const weights = { "conv/kernel": [3, 3, 3, 2], "conv/bias": [2], "dense/kernel":
 beforeAll(async () => {
   mkdirSync(model);
   const manifest = Object.entries(weights).map(([name, shape]) => ({ name, shape, dtype: "float32" }));
-  const json = { format: "layers-model", modelTopology: { class_name: "Sequential", config: layers }, weightsManifest: [{ paths: ["w.bin"], weights: manifest }] };
+  const json = {
+    format: "layers-model",
+    modelTopology: { class_name: "Sequential", config: layers },
+    weightsManifest: [{ paths: ["w.bin"], weights: manifest }],
+  };
   writeFileSync(join(model, "model.json"), JSON.stringify(json));
   const count = Object.values(weights).reduce((sum, shape) => sum + shape.reduce((a, b) => a * b), 0);
-  writeFileSync(join(model, "w.bin"), new Uint8Array(Float32Array.from({ length: count }, (_, i) => Math.sin(1.7 * i + 0.4)).buffer));
+  writeFileSync(
+    join(model, "w.bin"),
+    new Uint8Array(Float32Array.from({ length: count }, (_, i) => Math.sin(1.7 * i + 0.4)).buffer),
+  );
   writeFileSync(join(model, "classes.txt"), "one\nTwo\nthree\n");
-  writeFileSync(picture, await encodePng({ width: 12, height: 8, data: Uint8Array.from({ length: 288 }, (_, i) => (i * 37) % 256) }));
+  writeFileSync(
+    picture,
+    await encodePng({ width: 12, height: 8, data: Uint8Array.from({ length: 288 }, (_, i) => (i * 37) % 256) }),
+  );
 });
 
 let printed: string[];
@@ -65,7 +83,23 @@ interface Summary {
 describe("the command aumann", () => {
   test("explains a picture with a model of one's own", async () => {
     const out = join(folder, "out");
-    expect(await main(["--model", model, "--image", picture, "--steps", "5", "--target", "two", "--baseline", "white", "--out", out]), printed.join()).toBe(0);
+    expect(
+      await main([
+        "--model",
+        model,
+        "--image",
+        picture,
+        "--steps",
+        "5",
+        "--target",
+        "two",
+        "--baseline",
+        "white",
+        "--out",
+        out,
+      ]),
+      printed.join(),
+    ).toBe(0);
 
     const result = JSON.parse(readFileSync(join(out, "result.json"), "utf8")) as Summary;
     expect(result.target).toEqual({ index: 1, name: "Two" });
@@ -80,19 +114,40 @@ describe("the command aumann", () => {
     for (const name of ["original", "ig-overlay", "ig-regions", "gradient"]) {
       expect(decodePicture(readFileSync(join(out, `${name}.png`)), name)).toMatchObject({ width: 448, height: 448 });
     }
-    for (const name of ["interior.svg", "saturation.svg", "gradient-size.svg"]) expect(readFileSync(join(out, name), "utf8")).toMatch(/^<svg .*<\/svg>\s*$/s);
+    for (const name of ["interior.svg", "saturation.svg", "gradient-size.svg"])
+      expect(readFileSync(join(out, name), "utf8")).toMatch(/^<svg .*<\/svg>\s*$/s);
     const page = readFileSync(join(out, "report.html"), "utf8");
     expect(page).toContain("Two");
     expect(page).not.toMatch(/<script|(?:src|href)="(?!data:)/);
 
     const text = printed.join("\n");
-    for (const word of ["probability", "f(x)", "sum of attributions", "delta", "midpoint", "dispatches", "submits", "MiB", "adapter", "assumed"]) expect(text).toContain(word);
+    for (const word of [
+      "probability",
+      "f(x)",
+      "sum of attributions",
+      "delta",
+      "midpoint",
+      "dispatches",
+      "submits",
+      "MiB",
+      "adapter",
+      "assumed",
+    ])
+      expect(text).toContain(word);
   });
 
   test.each([
-    ["an unknown class", ["--target", "four"], /--target: the model has no class "four"; the likeliest are .*(one|Two|three)/],
+    [
+      "an unknown class",
+      ["--target", "four"],
+      /--target: the model has no class "four"; the likeliest are .*(one|Two|three)/,
+    ],
     ["an index out of range", ["--target", "3"], /no class "3"/],
-    ["names that are too few", ["--classes", "classes"], /there are 1 names of classes, but the model's output has 3 classes/],
+    [
+      "names that are too few",
+      ["--classes", "classes"],
+      /there are 1 names of classes, but the model's output has 3 classes/,
+    ],
   ])("%s ends with a sentence and status 1", async (_what, args, message) => {
     writeFileSync(join(folder, "classes"), "only\n");
     const given = args.map((arg) => (arg === "classes" ? join(folder, "classes") : arg));
@@ -128,7 +183,15 @@ describe("the command aumann", () => {
   });
 
   test("as a process of its own", () => {
-    const { status, stderr, stdout } = spawnSync(process.execPath, ["scripts/run.mjs", "src/cli/main.ts", "--colour", "red"], { encoding: "utf8" });
-    expect({ status, stderr, stdout }).toEqual({ status: 2, stderr: "aumann: Unknown option '--colour'; see --help\n", stdout: "" });
+    const { status, stderr, stdout } = spawnSync(
+      process.execPath,
+      ["scripts/run.mjs", "src/cli/main.ts", "--colour", "red"],
+      { encoding: "utf8" },
+    );
+    expect({ status, stderr, stdout }).toEqual({
+      status: 2,
+      stderr: "aumann: Unknown option '--colour'; see --help\n",
+      stdout: "",
+    });
   });
 });

@@ -6,13 +6,24 @@ import { FormatError } from "../../src/tensor/errors.ts";
 import { encodePng } from "../../src/view/index.ts";
 
 /** A PNG file of these scan lines (without filter bytes). */
-function png(width: number, depth: number, type: number, lines: readonly (readonly number[])[], ...extra: [string, number[]][]): Uint8Array {
+function png(
+  width: number,
+  depth: number,
+  type: number,
+  lines: readonly (readonly number[])[],
+  ...extra: [string, number[]][]
+): Uint8Array {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(lines.length, 4);
   header.set([depth, type], 8);
   const body = deflateSync(Uint8Array.from(lines.flatMap((line) => [0, ...line])));
-  const chunks: [string, Uint8Array][] = [["IHDR", header], ...extra.map(([n, b]): [string, Uint8Array] => [n, Uint8Array.from(b)]), ["IDAT", body], ["IEND", Buffer.alloc(0)]];
+  const chunks: [string, Uint8Array][] = [
+    ["IHDR", header],
+    ...extra.map(([n, b]): [string, Uint8Array] => [n, Uint8Array.from(b)]),
+    ["IDAT", body],
+    ["IEND", Buffer.alloc(0)],
+  ];
   return Buffer.concat([
     Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
     ...chunks.map(([name, bytes]) => {
@@ -37,10 +48,19 @@ function rgb(bytes: Uint8Array): number[][] {
 
 describe("decodePicture", () => {
   test("8-bit grey, RGB, RGBA", async () => {
-    expect(rgb(await encodePng({ width: 2, height: 1, data: Uint8Array.of(7, 200) }))).toEqual([[7, 7, 7], [200, 200, 200]]);
-    expect(rgb(await encodePng({ width: 1, height: 2, data: Uint8Array.of(1, 2, 3, 4, 5, 6) }))).toEqual([[1, 2, 3], [4, 5, 6]]);
+    expect(rgb(await encodePng({ width: 2, height: 1, data: Uint8Array.of(7, 200) }))).toEqual([
+      [7, 7, 7],
+      [200, 200, 200],
+    ]);
+    expect(rgb(await encodePng({ width: 1, height: 2, data: Uint8Array.of(1, 2, 3, 4, 5, 6) }))).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
     const half = await encodePng({ width: 2, height: 1, data: Uint8Array.of(10, 20, 30, 0, 0, 0, 255, 102) });
-    expect(rgb(half)).toEqual([[255, 255, 255], [153, 153, 255]]);
+    expect(rgb(half)).toEqual([
+      [255, 255, 255],
+      [153, 153, 255],
+    ]);
   });
 
   test("1, 2 and 4 bits a sample: rows begin with a new byte", () => {
@@ -51,8 +71,16 @@ describe("decodePicture", () => {
 
   test("16 bits, palettes, a transparent colour", () => {
     expect(rgb(png(2, 16, 0, [[0xff, 0xff, 0x80, 0x80]])).map(([v]) => v)).toEqual([255, 128]);
-    expect(rgb(png(3, 2, 3, [[0b00011000]], ["PLTE", [9, 8, 7, 255, 0, 0, 0, 255, 0]]))).toEqual([[9, 8, 7], [255, 0, 0], [0, 255, 0]]);
-    expect(rgb(png(3, 8, 2, [[1, 2, 3, 4, 5, 6, 1, 2, 4]], ["tRNS", [0, 1, 0, 2, 0, 3]]))).toEqual([[255, 255, 255], [4, 5, 6], [1, 2, 4]]);
+    expect(rgb(png(3, 2, 3, [[0b00011000]], ["PLTE", [9, 8, 7, 255, 0, 0, 0, 255, 0]]))).toEqual([
+      [9, 8, 7],
+      [255, 0, 0],
+      [0, 255, 0],
+    ]);
+    expect(rgb(png(3, 8, 2, [[1, 2, 3, 4, 5, 6, 1, 2, 4]], ["tRNS", [0, 1, 0, 2, 0, 3]]))).toEqual([
+      [255, 255, 255],
+      [4, 5, 6],
+      [1, 2, 4],
+    ]);
   });
 
   test("JPEG", () => {
@@ -69,10 +97,28 @@ describe("decodePicture", () => {
     [6, 8, 16, [true, true, false, false]],
     [8, 8, 16, [false, false, true, true]],
   ] as const)("a photograph with the orientation %i is turned upright", (tag, width, height, corners) => {
-    const data = Buffer.from(Array.from({ length: 16 * 8 }, (_, i) => (i % 16 < 8 ? [0, 0, 0, 255] : [255, 255, 255, 255])).flat());
+    const data = Buffer.from(
+      Array.from({ length: 16 * 8 }, (_, i) => (i % 16 < 8 ? [0, 0, 0, 255] : [255, 255, 255, 255])).flat(),
+    );
     const jpeg = encodeJpeg({ width: 16, height: 8, data }, 95).data;
-    const exif = [0xff, 0xe1, 0, 34, ...Buffer.from("Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", "latin1"), tag, 0, 0, 0, 0, 0, 0];
-    const picture = decodePicture(Buffer.concat([jpeg.subarray(0, 2), Uint8Array.from(exif), jpeg.subarray(2)]), "test");
+    const exif = [
+      0xff,
+      0xe1,
+      0,
+      34,
+      ...Buffer.from("Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0", "latin1"),
+      tag,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+    ];
+    const picture = decodePicture(
+      Buffer.concat([jpeg.subarray(0, 2), Uint8Array.from(exif), jpeg.subarray(2)]),
+      "test",
+    );
     expect(picture).toMatchObject({ width, height });
     const dark = (x: number, y: number): boolean => picture.data[4 * (y * width + x)]! < 128;
     expect([dark(0, 0), dark(width - 1, 0), dark(0, height - 1), dark(width - 1, height - 1)]).toEqual(corners);
@@ -89,7 +135,15 @@ describe("decodePicture", () => {
   });
 });
 
-const format = (options: Partial<PictureFormat>): PictureFormat => ({ layout: "CHW", width: 2, height: 2, channels: "rgb", scale: 1, offset: 0, ...options });
+const format = (options: Partial<PictureFormat>): PictureFormat => ({
+  layout: "CHW",
+  width: 2,
+  height: 2,
+  channels: "rgb",
+  scale: 1,
+  offset: 0,
+  ...options,
+});
 const raster = (width: number, height: number, pixel: (i: number) => readonly number[]) => ({
   width,
   height,
@@ -126,12 +180,18 @@ describe("pictureInput", () => {
     const ramp = raster(4, 4, (i) => [100 * (i % 4), 0, 0]);
     const left = (0.75 * 0 + 0.75 * 100 + 0.25 * 200) / 1.75;
     expect(pictureInput(ramp, format({})).data[0]).toBeCloseTo(left, 3);
-    const large = pictureInput(raster(2, 2, (i) => [i % 2 ? 90 : 10, 0, 0]), format({ width: 8, height: 8 })).data.slice(0, 64);
+    const large = pictureInput(
+      raster(2, 2, (i) => [i % 2 ? 90 : 10, 0, 0]),
+      format({ width: 8, height: 8 }),
+    ).data.slice(0, 64);
     expect(Math.min(...large)).toBeCloseTo(10, 4);
     expect(Math.max(...large)).toBeCloseTo(90, 4);
   });
 
-  test.each([["rgb", "CHW"], ["bgr", "HWC"]] as const)("shownPicture undoes it (%s, %s)", (channels, layout) => {
+  test.each([
+    ["rgb", "CHW"],
+    ["bgr", "HWC"],
+  ] as const)("shownPicture undoes it (%s, %s)", (channels, layout) => {
     const style = format({ channels, layout, scale: 1 / 127.5, offset: -1 });
     expect(shownPicture(pictureInput(colours, style), style)).toEqual(colours);
   });

@@ -16,7 +16,12 @@ const write = (name: string, text: string): string => {
 
 describe("facts about a model", () => {
   test("from the command line", () => {
-    expect(parseFacts(["scale=1/127.5,offset=-1", "channels=bgr,size=64x32"])).toEqual({ scale: 1 / 127.5, offset: -1, channels: "bgr", size: [64, 32] });
+    expect(parseFacts(["scale=1/127.5,offset=-1", "channels=bgr,size=64x32"])).toEqual({
+      scale: 1 / 127.5,
+      offset: -1,
+      channels: "bgr",
+      size: [64, 32],
+    });
     expect(parseFacts([])).toEqual({});
   });
 
@@ -54,7 +59,14 @@ describe("facts about a model", () => {
 
 describe("pictureFormat", () => {
   test("what the shape says", () => {
-    expect(pictureFormat([3, 20, 30], {})).toEqual({ layout: "CHW", width: 30, height: 20, channels: "rgb", scale: 1 / 255, offset: 0 });
+    expect(pictureFormat([3, 20, 30], {})).toEqual({
+      layout: "CHW",
+      width: 30,
+      height: 20,
+      channels: "rgb",
+      scale: 1 / 255,
+      offset: 0,
+    });
     expect(pictureFormat([20, 30, 1], {})).toMatchObject({ layout: "HWC", width: 30, height: 20, channels: "grey" });
     expect(pictureFormat([3, 3, 3], { layout: "NHWC" })).toMatchObject({ layout: "HWC" });
   });

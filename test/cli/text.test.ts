@@ -4,13 +4,27 @@ import { factTable, textTable } from "../../src/cli/table.ts";
 
 describe("tables", () => {
   test("numbers stand on the right, texts on the left", () => {
-    expect(textTable(["class", "score"], [["alpha", "6.5"], ["an eye", "-10.25"]])).toBe(
-      ["class    score", "──────  ──────", "alpha      6.5", "an eye  -10.25"].join("\n"),
-    );
+    expect(
+      textTable(
+        ["class", "score"],
+        [
+          ["alpha", "6.5"],
+          ["an eye", "-10.25"],
+        ],
+      ),
+    ).toBe(["class    score", "──────  ──────", "alpha      6.5", "an eye  -10.25"].join("\n"));
   });
 
   test("wide and combining characters count as terminals show them", () => {
-    expect(textTable(["c", "n"], [["日本", "1"], ["e\u0301", "22"]])).toBe(["c      n", "────  ──", "日本   1", "e\u0301     22"].join("\n"));
+    expect(
+      textTable(
+        ["c", "n"],
+        [
+          ["日本", "1"],
+          ["e\u0301", "22"],
+        ],
+      ),
+    ).toBe(["c      n", "────  ──", "日本   1", "e\u0301     22"].join("\n"));
   });
 
   test("facts", () => {

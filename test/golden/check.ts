@@ -56,7 +56,7 @@ function start(context: Context, expected: Expected): Value | Promise<Result> {
 
 /** A rejection that is looked at later. */
 function failed(error: unknown): Promise<never> {
-  const promise = Promise.reject<never>(error);
+  const promise = Promise.reject<never>(error instanceof Error ? error : new Error(String(error)));
   promise.catch(() => undefined);
   return promise;
 }
