@@ -2,7 +2,7 @@
 import { ArgumentError, ShapeError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { formatShape, numel, sameShape, type Shape } from "../tensor/shape.ts";
-import { Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 
 /** Makes a baseline for one named input. */
 export type BaselineRecipe = (input: HostArray, name: string) => HostArray;

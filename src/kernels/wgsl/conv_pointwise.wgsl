@@ -40,47 +40,66 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   let w6 = w_plane + min(m0 + 6u, top) * w_row;
   let w7 = w_plane + min(m0 + 7u, top) * w_row;
 
-  var a0 = vec4<f32>(); var b0 = vec4<f32>();
-  var a1 = vec4<f32>(); var b1 = vec4<f32>();
-  var a2 = vec4<f32>(); var b2 = vec4<f32>();
-  var a3 = vec4<f32>(); var b3 = vec4<f32>();
-  var a4 = vec4<f32>(); var b4 = vec4<f32>();
-  var a5 = vec4<f32>(); var b5 = vec4<f32>();
-  var a6 = vec4<f32>(); var b6 = vec4<f32>();
-  var a7 = vec4<f32>(); var b7 = vec4<f32>();
-  for (var k = 0u; k < w_row; k++) {
-    let x0 = x[xp]; let y0 = x[xp + second];
-    let x1 = x[xp + quads]; let y1 = x[xp + quads + second];
-    let x2 = x[xp + 2u * quads]; let y2 = x[xp + 2u * quads + second];
-    let x3 = x[xp + 3u * quads]; let y3 = x[xp + 3u * quads + second];
-    let v0 = w[w0 + k];
-    a0 += v0.x * x0 + v0.y * x1 + v0.z * x2 + v0.w * x3;
-    b0 += v0.x * y0 + v0.y * y1 + v0.z * y2 + v0.w * y3;
-    let v1 = w[w1 + k];
-    a1 += v1.x * x0 + v1.y * x1 + v1.z * x2 + v1.w * x3;
-    b1 += v1.x * y0 + v1.y * y1 + v1.z * y2 + v1.w * y3;
-    let v2 = w[w2 + k];
-    a2 += v2.x * x0 + v2.y * x1 + v2.z * x2 + v2.w * x3;
-    b2 += v2.x * y0 + v2.y * y1 + v2.z * y2 + v2.w * y3;
-    let v3 = w[w3 + k];
-    a3 += v3.x * x0 + v3.y * x1 + v3.z * x2 + v3.w * x3;
-    b3 += v3.x * y0 + v3.y * y1 + v3.z * y2 + v3.w * y3;
-    let v4 = w[w4 + k];
-    a4 += v4.x * x0 + v4.y * x1 + v4.z * x2 + v4.w * x3;
-    b4 += v4.x * y0 + v4.y * y1 + v4.z * y2 + v4.w * y3;
-    let v5 = w[w5 + k];
-    a5 += v5.x * x0 + v5.y * x1 + v5.z * x2 + v5.w * x3;
-    b5 += v5.x * y0 + v5.y * y1 + v5.z * y2 + v5.w * y3;
-    let v6 = w[w6 + k];
-    a6 += v6.x * x0 + v6.y * x1 + v6.z * x2 + v6.w * x3;
-    b6 += v6.x * y0 + v6.y * y1 + v6.z * y2 + v6.w * y3;
-    let v7 = w[w7 + k];
-    a7 += v7.x * x0 + v7.y * x1 + v7.z * x2 + v7.w * x3;
-    b7 += v7.x * y0 + v7.y * y1 + v7.z * y2 + v7.w * y3;
-    xp += 4u * quads;
+  // Blocks of channels are summed apart, which keeps rounding errors small.
+  var s0 = vec4<f32>(); var t0 = vec4<f32>();
+  var s1 = vec4<f32>(); var t1 = vec4<f32>();
+  var s2 = vec4<f32>(); var t2 = vec4<f32>();
+  var s3 = vec4<f32>(); var t3 = vec4<f32>();
+  var s4 = vec4<f32>(); var t4 = vec4<f32>();
+  var s5 = vec4<f32>(); var t5 = vec4<f32>();
+  var s6 = vec4<f32>(); var t6 = vec4<f32>();
+  var s7 = vec4<f32>(); var t7 = vec4<f32>();
+  for (var first = 0u; first < w_row; first += 16u) {
+    var a0 = vec4<f32>(); var b0 = vec4<f32>();
+    var a1 = vec4<f32>(); var b1 = vec4<f32>();
+    var a2 = vec4<f32>(); var b2 = vec4<f32>();
+    var a3 = vec4<f32>(); var b3 = vec4<f32>();
+    var a4 = vec4<f32>(); var b4 = vec4<f32>();
+    var a5 = vec4<f32>(); var b5 = vec4<f32>();
+    var a6 = vec4<f32>(); var b6 = vec4<f32>();
+    var a7 = vec4<f32>(); var b7 = vec4<f32>();
+    for (var k = first; k < min(first + 16u, w_row); k++) {
+      let x0 = x[xp]; let y0 = x[xp + second];
+      let x1 = x[xp + quads]; let y1 = x[xp + quads + second];
+      let x2 = x[xp + 2u * quads]; let y2 = x[xp + 2u * quads + second];
+      let x3 = x[xp + 3u * quads]; let y3 = x[xp + 3u * quads + second];
+      let v0 = w[w0 + k];
+      a0 += v0.x * x0 + v0.y * x1 + v0.z * x2 + v0.w * x3;
+      b0 += v0.x * y0 + v0.y * y1 + v0.z * y2 + v0.w * y3;
+      let v1 = w[w1 + k];
+      a1 += v1.x * x0 + v1.y * x1 + v1.z * x2 + v1.w * x3;
+      b1 += v1.x * y0 + v1.y * y1 + v1.z * y2 + v1.w * y3;
+      let v2 = w[w2 + k];
+      a2 += v2.x * x0 + v2.y * x1 + v2.z * x2 + v2.w * x3;
+      b2 += v2.x * y0 + v2.y * y1 + v2.z * y2 + v2.w * y3;
+      let v3 = w[w3 + k];
+      a3 += v3.x * x0 + v3.y * x1 + v3.z * x2 + v3.w * x3;
+      b3 += v3.x * y0 + v3.y * y1 + v3.z * y2 + v3.w * y3;
+      let v4 = w[w4 + k];
+      a4 += v4.x * x0 + v4.y * x1 + v4.z * x2 + v4.w * x3;
+      b4 += v4.x * y0 + v4.y * y1 + v4.z * y2 + v4.w * y3;
+      let v5 = w[w5 + k];
+      a5 += v5.x * x0 + v5.y * x1 + v5.z * x2 + v5.w * x3;
+      b5 += v5.x * y0 + v5.y * y1 + v5.z * y2 + v5.w * y3;
+      let v6 = w[w6 + k];
+      a6 += v6.x * x0 + v6.y * x1 + v6.z * x2 + v6.w * x3;
+      b6 += v6.x * y0 + v6.y * y1 + v6.z * y2 + v6.w * y3;
+      let v7 = w[w7 + k];
+      a7 += v7.x * x0 + v7.y * x1 + v7.z * x2 + v7.w * x3;
+      b7 += v7.x * y0 + v7.y * y1 + v7.z * y2 + v7.w * y3;
+      xp += 4u * quads;
+    }
+    s0 += a0; t0 += b0;
+    s1 += a1; t1 += b1;
+    s2 += a2; t2 += b2;
+    s3 += a3; t3 += b3;
+    s4 += a4; t4 += b4;
+    s5 += a5; t5 += b5;
+    s6 += a6; t6 += b6;
+    s7 += a7; t7 += b7;
   }
 
-  var tile = array<vec4<f32>, 16>(a0, b0, a1, b1, a2, b2, a3, b3, a4, b4, a5, b5, a6, b6, a7, b7);
+  var tile = array<vec4<f32>, 16>(s0, t0, s1, t1, s2, t2, s3, t3, s4, t4, s5, t5, s6, t6, s7, t7);
   let channel = ((plane * dims.images + image) * dims.groups + group) * dims.m + m0;
   for (var r = 0u; r < min(8u, dims.m - m0); r++) {
     let at = (channel + r) * dims.pixels + p0;

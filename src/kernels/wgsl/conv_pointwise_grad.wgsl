@@ -33,30 +33,49 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   let w_next = select(0u, 1u, m0 + 4u < dims.m);
   let w_row = dims.m / 4u;
 
-  var a0 = vec4<f32>(); var b0 = vec4<f32>();
-  var a1 = vec4<f32>(); var b1 = vec4<f32>();
-  var a2 = vec4<f32>(); var b2 = vec4<f32>();
-  var a3 = vec4<f32>(); var b3 = vec4<f32>();
-  var a4 = vec4<f32>(); var b4 = vec4<f32>();
-  var a5 = vec4<f32>(); var b5 = vec4<f32>();
-  var a6 = vec4<f32>(); var b6 = vec4<f32>();
-  var a7 = vec4<f32>(); var b7 = vec4<f32>();
-  for (var k = 0u; k < dims.k; k++) {
-    let x0 = x[xp]; let y0 = x[xp + second];
-    let v = w[wp]; let u = w[wp + w_next];
-    a0 += v.x * x0; b0 += v.x * y0;
-    a1 += v.y * x0; b1 += v.y * y0;
-    a2 += v.z * x0; b2 += v.z * y0;
-    a3 += v.w * x0; b3 += v.w * y0;
-    a4 += u.x * x0; b4 += u.x * y0;
-    a5 += u.y * x0; b5 += u.y * y0;
-    a6 += u.z * x0; b6 += u.z * y0;
-    a7 += u.w * x0; b7 += u.w * y0;
-    xp += quads;
-    wp += w_row;
+  // Blocks of channels are summed apart, which keeps rounding errors small.
+  var s0 = vec4<f32>(); var t0 = vec4<f32>();
+  var s1 = vec4<f32>(); var t1 = vec4<f32>();
+  var s2 = vec4<f32>(); var t2 = vec4<f32>();
+  var s3 = vec4<f32>(); var t3 = vec4<f32>();
+  var s4 = vec4<f32>(); var t4 = vec4<f32>();
+  var s5 = vec4<f32>(); var t5 = vec4<f32>();
+  var s6 = vec4<f32>(); var t6 = vec4<f32>();
+  var s7 = vec4<f32>(); var t7 = vec4<f32>();
+  for (var first = 0u; first < dims.k; first += 32u) {
+    var a0 = vec4<f32>(); var b0 = vec4<f32>();
+    var a1 = vec4<f32>(); var b1 = vec4<f32>();
+    var a2 = vec4<f32>(); var b2 = vec4<f32>();
+    var a3 = vec4<f32>(); var b3 = vec4<f32>();
+    var a4 = vec4<f32>(); var b4 = vec4<f32>();
+    var a5 = vec4<f32>(); var b5 = vec4<f32>();
+    var a6 = vec4<f32>(); var b6 = vec4<f32>();
+    var a7 = vec4<f32>(); var b7 = vec4<f32>();
+    for (var k = first; k < min(first + 32u, dims.k); k++) {
+      let x0 = x[xp]; let y0 = x[xp + second];
+      let v = w[wp]; let u = w[wp + w_next];
+      a0 += v.x * x0; b0 += v.x * y0;
+      a1 += v.y * x0; b1 += v.y * y0;
+      a2 += v.z * x0; b2 += v.z * y0;
+      a3 += v.w * x0; b3 += v.w * y0;
+      a4 += u.x * x0; b4 += u.x * y0;
+      a5 += u.y * x0; b5 += u.y * y0;
+      a6 += u.z * x0; b6 += u.z * y0;
+      a7 += u.w * x0; b7 += u.w * y0;
+      xp += quads;
+      wp += w_row;
+    }
+    s0 += a0; t0 += b0;
+    s1 += a1; t1 += b1;
+    s2 += a2; t2 += b2;
+    s3 += a3; t3 += b3;
+    s4 += a4; t4 += b4;
+    s5 += a5; t5 += b5;
+    s6 += a6; t6 += b6;
+    s7 += a7; t7 += b7;
   }
 
-  var tile = array<vec4<f32>, 16>(a0, b0, a1, b1, a2, b2, a3, b3, a4, b4, a5, b5, a6, b6, a7, b7);
+  var tile = array<vec4<f32>, 16>(s0, t0, s1, t1, s2, t2, s3, t3, s4, t4, s5, t5, s6, t6, s7, t7);
   let channel = ((plane * dims.images + image) * dims.groups + group) * dims.m + m0;
   for (var r = 0u; r < min(8u, dims.m - m0); r++) {
     let at = (channel + r) * dims.pixels + p0;

@@ -111,15 +111,24 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   let o6 = min(m0 + 6u, top) * dims.w_m;
   let o7 = min(m0 + 7u, top) * dims.w_m;
 
-  var a0 = vec4<f32>(); var b0 = vec4<f32>();
-  var a1 = vec4<f32>(); var b1 = vec4<f32>();
-  var a2 = vec4<f32>(); var b2 = vec4<f32>();
-  var a3 = vec4<f32>(); var b3 = vec4<f32>();
-  var a4 = vec4<f32>(); var b4 = vec4<f32>();
-  var a5 = vec4<f32>(); var b5 = vec4<f32>();
-  var a6 = vec4<f32>(); var b6 = vec4<f32>();
-  var a7 = vec4<f32>(); var b7 = vec4<f32>();
+  // Totals over channels; the taps of each channel are summed apart, which keeps rounding errors small.
+  var s0 = vec4<f32>(); var t0 = vec4<f32>();
+  var s1 = vec4<f32>(); var t1 = vec4<f32>();
+  var s2 = vec4<f32>(); var t2 = vec4<f32>();
+  var s3 = vec4<f32>(); var t3 = vec4<f32>();
+  var s4 = vec4<f32>(); var t4 = vec4<f32>();
+  var s5 = vec4<f32>(); var t5 = vec4<f32>();
+  var s6 = vec4<f32>(); var t6 = vec4<f32>();
+  var s7 = vec4<f32>(); var t7 = vec4<f32>();
   for (var k = 0u; k < dims.k; k++) {
+    var a0 = vec4<f32>(); var b0 = vec4<f32>();
+    var a1 = vec4<f32>(); var b1 = vec4<f32>();
+    var a2 = vec4<f32>(); var b2 = vec4<f32>();
+    var a3 = vec4<f32>(); var b3 = vec4<f32>();
+    var a4 = vec4<f32>(); var b4 = vec4<f32>();
+    var a5 = vec4<f32>(); var b5 = vec4<f32>();
+    var a6 = vec4<f32>(); var b6 = vec4<f32>();
+    var a7 = vec4<f32>(); var b7 = vec4<f32>();
     for (var i = rows.x; i < rows.y; i++) {
       let row = image_at + u32(y0 + i * i32(dims.step_y)) * width;
       var wi = w_at + u32((ty.first + i * ty.step) * i32(dims.kernel_w) + tx.first);
@@ -277,12 +286,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
         }
       }
     }
+    s0 += a0; t0 += b0;
+    if (TM > 1u) { s1 += a1; t1 += b1; s2 += a2; t2 += b2; s3 += a3; t3 += b3; }
+    if (TM > 4u) { s4 += a4; t4 += b4; s5 += a5; t5 += b5; s6 += a6; t6 += b6; s7 += a7; t7 += b7; }
     image_at += in_size;
     w_at += dims.w_k;
   }
 
   // One place that stores, so that a fused epilogue appears once in the code.
-  var tile = array<vec4<f32>, 16>(a0, b0, a1, b1, a2, b2, a3, b3, a4, b4, a5, b5, a6, b6, a7, b7);
+  var tile = array<vec4<f32>, 16>(s0, t0, s1, t1, s2, t2, s3, t3, s4, t4, s5, t5, s6, t6, s7, t7);
   let channel = ((plane * dims.images + image) * dims.groups + group) * dims.m + m0;
   for (var r = 0u; r < min(TM, dims.m - m0); r++) {
     let at = ((channel + r) * dims.out_h + out_y) * dims.out_w;
