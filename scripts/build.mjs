@@ -18,6 +18,8 @@ const common = {
   sourcemap: true,
   logLevel: "warning",
   plugins: [wgslForEsbuild],
+  // Optional peers stay outside.
+  external: ["webgpu", "protobufjs", "protobufjs/*"],
 };
 // dist/types/nn/index.d.ts, the declarations of an entry, tell where its source is.
 const entries = Object.values(exports).map(({ types, default: out }) => ({
@@ -30,8 +32,7 @@ await build({
   entryPoints: [join(root, "src/cli/main.ts")],
   outfile: join(root, bin.aumann),
   platform: "node",
-  // The picture decoders are part of the command, so that installing the package is enough; peers stay outside.
-  external: ["webgpu", "protobufjs"],
+  // The picture decoders are part of the command, so that installing the package is enough.
   banner: { js: "#!/usr/bin/env node" },
 });
 execFileSync(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"], {

@@ -1,7 +1,7 @@
 // The package "aumann": devices and tensors, operations, derivatives, programs.
 export * from "./tensor/index.ts";
 export { Node, apply, type Value } from "./graph/node.ts";
-export { fill, iota, input, type Operand } from "./graph/leaves.ts";
+export { fill, iota, input, lift, type Operand } from "./graph/leaves.ts";
 export {
   f32,
   primitive,

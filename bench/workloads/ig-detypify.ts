@@ -2,7 +2,7 @@ import { integratedGradients } from "../../src/attribution/index.ts";
 import { readNpmFile } from "../../src/cli/fetch.ts";
 import { loadOnnx } from "../../src/nn/import/onnx.ts";
 import { hostArray } from "../../src/tensor/index.ts";
-import { drawings, drawStrokes } from "../../test/import/drawing.ts";
+import { drawings, drawStrokes } from "../../scripts/drawing.ts";
 import type { Workload } from "../workload.ts";
 
 export const igDetypify: Workload = {

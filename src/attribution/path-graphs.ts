@@ -37,11 +37,19 @@ const leafLike = (node: Node, lead: Shape, name: string): Node => input([...lead
 const aligned = (lead: Node, value: Shape): Node =>
   reshape(lead, [...lead.shape, ...Array<number>(value.length - lead.shape.length).fill(1)]);
 
-/** inputs: X, target if given, X' [M, ...] -> outputs: output, target, score, score' [M, ...], A [M, ...], T [M, ...], D [M, ...] */
-export function preludeGraph({ problem, boundary }: PathShape, baselines: number, targetGiven: boolean): Graph {
+/**
+ * inputs: X, target if given, X' [M, ...] -> outputs: output, target, score, score' [M, ...], A, T, D [M, ...]
+ * @param starting the values that baselines are given for: the inputs, or the attributed values themselves
+ */
+export function preludeGraph(
+  { problem, boundary }: PathShape,
+  starting: readonly Node[],
+  baselines: number,
+  targetGiven: boolean,
+): Graph {
   const { inputs, ends, output, score, index, predicted } = problem;
-  const baseline = inputs.map((x) => leafLike(x, [baselines], "baseline"));
-  const starts = batchAll(ends, new Map(inputs.map((x, i) => [x, baseline[i]!])), baselines);
+  const baseline = starting.map((x) => leafLike(x, [baselines], "baseline"));
+  const starts = batchAll(ends, new Map(starting.map((x, i) => [x, baseline[i]!])), baselines);
   const atStarts = batchAll([score, ...boundary], new Map(ends.map((end, j) => [end, starts[j]!])), baselines);
   const differences = ends.map((end, j) => sub(end, starts[j]!));
   const seeds = ends.map((end) => leafLike(end, [], "direction"));

@@ -1,15 +1,13 @@
 // Runs path integrals: prelude, chunks and finale are encoded one after another, with nothing read back in between.
 import type { Device } from "../tensor/device.ts";
-import { ArgumentError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import type { Node } from "../graph/node.ts";
 import type { Graph } from "../graph/trace.ts";
-import { bytesOf } from "../compiler/plan.ts";
 import type { Program } from "../compiler/program.ts";
-import { baselineSet } from "./baseline-set.ts";
-import type { WeightedBaseline } from "./baselines.ts";
-import { planChunks, type ChunkPlan, type Cost } from "./chunks.ts";
+import { assertArrays, baselineSet, placeholders, startingValues } from "./baseline-set.ts";
+import { planChunks, type ChunkPlan } from "./chunks.ts";
 import {
   accumulatorShapes,
   chunkGraph,
@@ -20,11 +18,11 @@ import {
   type PathShape,
 } from "./path-graphs.ts";
 import { assertFinite, checkDeclared, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
-import { compiled, type Compiled } from "./programs.ts";
+import { compiled, costOf, partsOf, programCost, type Compiled, type Programs } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
 import { firstRows, joinRows } from "./rows.ts";
 import { Session } from "./session.ts";
-import type { ArrayInput, Input, ModelLike, PathOptions, Plan } from "./types.ts";
+import type { Input, ModelLike, PathOptions, Plan } from "./types.ts";
 
 /** Nodes per baseline; per example too, if `nodes` holds M * S * B numbers. */
 export interface PathPoints {
@@ -55,8 +53,10 @@ export class PathIntegral {
     private readonly shape: PathShape,
     private readonly options: PathOptions,
     private readonly inputs: readonly Tensor[],
-    /** For every baseline, one array per input. */
-    private readonly baselines: readonly (readonly ArrayInput[])[],
+    /** The values that baselines are given for. */
+    private readonly starting: readonly Node[],
+    /** For every baseline, one array per starting value. */
+    private readonly baselines: readonly (readonly HostArray[])[],
     private readonly weights: readonly number[],
   ) {}
 
@@ -65,12 +65,17 @@ export class PathIntegral {
    * @throws ArgumentError, ShapeError, NumericError that name what does not fit; nothing is left on the device then
    */
   static async open(model: ModelLike, input: Input, options: PathOptions): Promise<PathIntegral> {
+    options.signal?.throwIfAborted();
     const arrays = namedInputs(model, input);
     checkDeclared(model, arrays);
     for (const [name, x] of Object.entries(arrays)) if (!(x instanceof Tensor)) assertFinite(`input "${name}"`, x);
     const problem = traceProblem(model, input, arrays, options);
     const device = chooseDevice(problem, arrays, options.device);
-    const { baselines, weights } = await baselineSet(options.baseline ?? "zero", arrays);
+    const starting = startingValues(problem, options);
+    const { baselines, weights } = await baselineSet(
+      options.baseline ?? "zero",
+      placeholders(problem, starting, arrays),
+    );
     const uploaded: Tensor[] = [];
     const inputs = problem.names.map((name) => {
       const x = arrays[name]!;
@@ -85,6 +90,7 @@ export class PathIntegral {
       pathShape(problem, options.hoist ?? true),
       options,
       inputs,
+      starting,
       baselines,
       weights,
     );
@@ -105,7 +111,7 @@ export class PathIntegral {
   /** Weighted sums of gradients along the paths, times x - x', averaged over baselines: one readback in all. */
   async integrate(points: PathPoints, progress?: (done: number) => void): Promise<PathResult> {
     const { options, device } = this;
-    if (this.inputs.every(({ dtype }) => dtype !== "f32")) assertArrays(options.baseline);
+    if (this.starting.every(({ dtype }) => dtype !== "f32")) assertArrays(options.baseline);
     const perExample =
       points.nodes.length === this.baselines.length * points.steps * this.problem.target.batch &&
       this.problem.target.batch > 1;
@@ -137,7 +143,9 @@ export class PathIntegral {
     const { device, options, problem } = this;
     const shape = pathShape(problem, false);
     const given = targetGiven(options);
-    const prelude = this.compiled(`prelude 1 ${given} false`, () => preludeGraph(shape, 1, given));
+    const prelude = this.compiled(`prelude ${options.baselineOf} 1 ${given} false`, () =>
+      preludeGraph(shape, this.starting, 1, given),
+    );
     const rowsOf = (count: number) => this.compiled(`${name} ${count}`, () => graph(count));
     const plan = planChunks({
       device,
@@ -202,7 +210,9 @@ export class PathIntegral {
     const given = targetGiven(options);
     const hoist = options.hoist ?? true;
     return {
-      prelude: this.compiled(`prelude ${m} ${given} ${hoist}`, () => preludeGraph(shape, m, given)),
+      prelude: this.compiled(`prelude ${options.baselineOf} ${m} ${given} ${hoist}`, () =>
+        preludeGraph(shape, this.starting, m, given),
+      ),
       chunk: this.compiled(`chunk ${m} ${steps} ${perExample} ${hoist}`, () => chunkGraph(shape, m, steps, perExample)),
       finale: this.compiled(`finale ${m} ${hoist}`, () => finaleGraph(shape, m)),
     };
@@ -274,7 +284,7 @@ export class PathIntegral {
 
   private encodePrelude(session: Session, program: Program, members: readonly number[]) {
     const { problem } = this;
-    const starts = problem.names.map((_, i) => session.keep(this.stack(members, i)));
+    const starts = this.starting.map((_, i) => session.keep(this.stack(members, i)));
     const target = targetGiven(this.options) && problem.index ? [session.keep(this.targetTensor())] : [];
     const prelude = session.encode(program, [...this.inputs, ...target, ...starts]);
     session.drop([...target, ...starts]);
@@ -288,12 +298,12 @@ export class PathIntegral {
   }
 
   /** Baselines of a group, stacked; beyond the last one it is repeated, with weight 0. */
-  private stack(members: readonly number[], input: number): Tensor {
-    const { shape, dtype } = this.problem.inputs[input]!;
+  private stack(members: readonly number[], value: number): Tensor {
+    const { shape, dtype } = this.starting[value]!;
     const size = numel(shape);
     const data = dtype === "i32" ? new Int32Array(members.length * size) : new Float32Array(members.length * size);
     members.forEach((i, at) => {
-      const baseline = this.baselines[Math.min(i, this.baselines.length - 1)]![input]! as HostArray;
+      const baseline = this.baselines[Math.min(i, this.baselines.length - 1)]![value]!;
       data.set(baseline.data, at * size);
     });
     return this.device.tensor(data, [members.length, ...shape], dtype);
@@ -342,46 +352,6 @@ export class PathIntegral {
       flops: plan.groups * (prelude.program.plan.flops + finale.program.plan.flops) + chunks * chunk.program.plan.flops,
     };
   }
-}
-
-interface Programs {
-  readonly prelude: Compiled<Graph>;
-  readonly chunk: Compiled<PathGraph>;
-  readonly finale: Compiled<PathGraph>;
-}
-
-/** Without an array of other ids, a path between whole numbers would not leave its input: all attributions would be 0. */
-function assertArrays(baseline: PathOptions["baseline"] = "zero"): void {
-  const set = Array.isArray(baseline) ? (baseline as readonly WeightedBaseline[]) : [{ baseline }];
-  const stays = set.find(({ baseline: b }) => typeof b === "string" || typeof b === "number");
-  if (!stays) return;
-  throw new ArgumentError(
-    `baseline: whole numbers have no ${JSON.stringify(stays.baseline)} to start from; give an array of ids, such as those of padding`,
-  );
-}
-
-const partsOf = ({ prelude, chunk, finale }: Programs): Program[] => [prelude.program, chunk.program, finale.program];
-
-/** What a group of baselines takes, a chunk of its steps at a time. */
-function costOf(programs: Programs): Cost {
-  const { prelude, chunk } = programs;
-  const stacked = prelude.graph.inputs.filter((x) => x.attrs["name"] === "baseline");
-  // A sum is read from one buffer and written to another.
-  const sums = chunk.program.memory.outputBytes;
-  const cost = programCost(partsOf(programs), sums + stacked.reduce((bytes, x) => bytes + bytesOf(x), 0));
-  return { ...cost, flops: chunk.program.plan.flops };
-}
-
-/** Scratch memory is handed from one program to the next; results live to the end. */
-function programCost(programs: readonly Program[], besides: number): Cost {
-  const results = programs.flatMap(({ steps }) => steps.flatMap(({ writes }) => writes.map(bytesOf)));
-  return {
-    bytes:
-      Math.max(...programs.map((p) => p.memory.scratchBytes)) +
-      programs.reduce((sum, p) => sum + p.memory.outputBytes, besides),
-    largest: Math.max(16, ...results),
-    flops: programs.reduce((sum, p) => sum + p.plan.flops, 0),
-  };
 }
 
 /** One integration: what is asked, how it is cut, and what runs it. */

@@ -1,7 +1,10 @@
 // Programs compiled for a traced model, shared by all calls that explain it.
 import type { Device } from "../tensor/device.ts";
+import { bytesOf } from "../compiler/plan.ts";
 import { Program } from "../compiler/program.ts";
 import type { Graph } from "../graph/trace.ts";
+import type { Cost } from "./chunks.ts";
+import type { PathGraph } from "./path-graphs.ts";
 import type { Problem } from "./problem.ts";
 
 export interface Compiled<G extends Graph> {
@@ -28,4 +31,39 @@ export function compiled<G extends Graph>(problem: Problem, device: Device, key:
     cache.set(key, (known = { program: new Program(device, made), graph: made }));
   }
   return known;
+}
+
+/** What integrates one group of baselines. */
+export interface Programs {
+  readonly prelude: Compiled<Graph>;
+  readonly chunk: Compiled<PathGraph>;
+  readonly finale: Compiled<PathGraph>;
+}
+
+export const partsOf = ({ prelude, chunk, finale }: Programs): Program[] => [
+  prelude.program,
+  chunk.program,
+  finale.program,
+];
+
+/** What a group of baselines takes, a chunk of its steps at a time. */
+export function costOf(programs: Programs): Cost {
+  const { prelude, chunk } = programs;
+  const stacked = prelude.graph.inputs.filter((x) => x.attrs["name"] === "baseline");
+  // A sum is read from one buffer and written to another.
+  const sums = chunk.program.memory.outputBytes;
+  const cost = programCost(partsOf(programs), sums + stacked.reduce((bytes, x) => bytes + bytesOf(x), 0));
+  return { ...cost, flops: chunk.program.plan.flops };
+}
+
+/** Scratch memory is handed from one program to the next; results live to the end. */
+export function programCost(programs: readonly Program[], besides: number): Cost {
+  const results = programs.flatMap(({ steps }) => steps.flatMap(({ writes }) => writes.map(bytesOf)));
+  return {
+    bytes:
+      Math.max(...programs.map((p) => p.memory.scratchBytes)) +
+      programs.reduce((sum, p) => sum + p.memory.outputBytes, besides),
+    largest: Math.max(16, ...results),
+    flops: programs.reduce((sum, p) => sum + p.plan.flops, 0),
+  };
 }

@@ -48,6 +48,11 @@ export interface PathOptions extends RunOptions, ScoreOptions {
   readonly baseline?: Baseline | readonly WeightedBaseline[];
   /** Attributes to a named intermediate value instead of the input: the path runs between its values at both ends. */
   readonly layer?: string;
+  /**
+   * Whether `baseline` is one of the input (default), or of the layer itself: zero or a mask embedding, say, for token
+   * ids, which have no zero of their own.
+   */
+  readonly baselineOf?: "input" | "layer";
   /** Whether linear work is hoisted out of the steps (exact up to rounding). Default true. */
   readonly hoist?: boolean;
 }

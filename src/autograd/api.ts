@@ -1,7 +1,7 @@
 // What users call. Each function takes a function of values and returns another one, so that they nest in any order:
 // grad of grad, hvp inside jacobian. Called with tensors, the result is compiled, run, and returned as tensors.
-import { ArgumentError, ShapeError } from "../tensor/errors.ts";
-import { formatShape, numel } from "../tensor/shape.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
+import { formatShape, numel, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { compile, type Program } from "../compiler/program.ts";
 import { fill, input, iota, lift, type Operand } from "../graph/leaves.ts";
@@ -32,41 +32,66 @@ export interface ArgumentOption {
   readonly argument?: number;
 }
 
-/** Gradient of a scalar function with respect to one argument, of that argument's shape. */
+/**
+ * Gradient of a scalar function with respect to one argument, of that argument's shape.
+ * @throws ShapeError when the function's result has more than one element
+ * @throws DTypeError when the result or the argument is not f32
+ * @throws ArgumentError when the argument is missing
+ * @throws DerivativeError when an operation on the way has no derivative
+ */
 export function grad(f: Fn, { argument = 0 }: ArgumentOption = {}): Transformed {
   return one((...xs) => gradient(f, argument, xs)[1]!);
 }
 
-/** [value, gradient] of a scalar function. */
+/** [value, gradient] of a scalar function; throws as {@link grad}. */
 export function valueAndGrad(f: Fn, { argument = 0 }: ArgumentOption = {}): TransformedMany {
   return many((...xs) => gradient(f, argument, xs));
 }
 
-/** Vector-Jacobian product: (x, ..., cotangent) -> cotangent of argument 0. */
+/**
+ * Vector-Jacobian product: (x, ..., cotangent) -> cotangent of argument 0.
+ * @throws ShapeError unless the cotangent has the shape of the result
+ * @throws DTypeError, ArgumentError, DerivativeError as {@link grad}
+ */
 export function vjp(f: Fn): Transformed {
   return one((...args) => {
-    const ct = args.pop()!;
-    return derivatives(f, args, (y, [x]) => [orZero(vjpGraph([y], [x!], [ct])[0]!, x!)])[0]!;
+    const ct = lastOf("vjp", "cotangent", args);
+    return derivatives("vjp", f, 0, args, (y, x) => {
+      assertDirection("vjp", "cotangent", ct, y);
+      return [orZero(vjpGraph([y], [x], [ct])[0]!, x)];
+    })[0]!;
   });
 }
 
-/** Jacobian-vector product: (x, ..., tangent of argument 0) -> tangent of the result. */
+/**
+ * Jacobian-vector product: (x, ..., tangent of argument 0) -> tangent of the result.
+ * @throws ShapeError unless the tangent has the shape of argument 0
+ * @throws DTypeError, ArgumentError, DerivativeError as {@link grad}
+ */
 export function jvp(f: Fn): Transformed {
   return one((...args) => {
-    const t = args.pop()!;
-    return derivatives(f, args, (y, [x]) => [orZero(jvpGraph([y], [x!], [t])[0]!, y)])[0]!;
+    const t = lastOf("jvp", "tangent", args);
+    return derivatives("jvp", f, 0, args, (y, x) => {
+      assertDirection("jvp", "tangent", t, x);
+      return [orZero(jvpGraph([y], [x], [t])[0]!, y)];
+    })[0]!;
   });
 }
 
-/** Hessian-vector product of a scalar function: (x, ..., v) -> H v, as jvp of the gradient (forward over reverse). */
+/**
+ * Hessian-vector product of a scalar function: (x, ..., v) -> H v, as jvp of the gradient (forward over reverse). Throws as
+ * {@link grad} and {@link jvp}.
+ */
 export const hvp = (f: Fn): Transformed => jvp((...xs) => gradient(f, 0, xs)[1]!);
 
-/** Jacobian [...result, ...argument]: one vjp per result element, all in one batch that shares the primal pass. */
+/**
+ * Jacobian [...result, ...argument]: one vjp per result element, all in one batch that shares the primal pass.
+ * @throws DTypeError, ArgumentError, DerivativeError as {@link grad}
+ */
 export function jacobian(f: Fn, { argument = 0 }: ArgumentOption = {}): Transformed {
   return one(
     (...xs) =>
-      derivatives(f, xs, (y, at) => {
-        const x = at[argument]!;
+      derivatives("jacobian", f, argument, xs, (y, x) => {
         const seed = input(y.shape, "f32", "cotangent");
         const row = orZero(vjpGraph([y], [x], [seed])[0]!, x);
         const rows = batchAll([row], new Map([[seed, unitVectors(y)]]), numel(y.shape));
@@ -75,13 +100,15 @@ export function jacobian(f: Fn, { argument = 0 }: ArgumentOption = {}): Transfor
   );
 }
 
-/** Hessian [...argument, ...argument] of a scalar function: one HVP per coordinate, sharing one primal pass. */
+/**
+ * Hessian [...argument, ...argument] of a scalar function: one HVP per coordinate, sharing one primal pass; throws as
+ * {@link grad}.
+ */
 export function hessian(f: Fn, { argument = 0 }: ArgumentOption = {}): Transformed {
   const gradientOf: Fn = (...xs) => gradient(f, argument, xs)[1]!;
   return one(
     (...xs) =>
-      derivatives(gradientOf, xs, (g, at) => {
-        const x = at[argument]!;
+      derivatives("hessian", gradientOf, argument, xs, (g, x) => {
         const seed = input(x.shape, "f32", "tangent");
         const column = orZero(jvpGraph([g], [x], [seed])[0]!, x);
         const columns = batchAll([column], new Map([[seed, unitVectors(x)]]), numel(x.shape));
@@ -90,7 +117,7 @@ export function hessian(f: Fn, { argument = 0 }: ArgumentOption = {}): Transform
   );
 }
 
-/** The unit vectors of a shape, [numel, ...shape]: an identity matrix that is never stored. */
+/** The unit vectors of the shape of `x`, [numel, ...shape]: an identity matrix that is never stored. */
 export function unitVectors(x: Node): Node {
   const n = numel(x.shape);
   return reshape(cast(equal(expandDims(iota(n), 1), iota(n)), "f32"), [n, ...x.shape]);
@@ -100,27 +127,55 @@ export function unitVectors(x: Node): Node {
  * Derives `f` at fresh inputs, then puts the given values in their place. Without this, a value that `f` captures, or
  * that is passed twice, would count as the differentiated argument wherever it appears.
  */
-function derivatives(f: Fn, xs: readonly Value[], derive: (y: Node, at: readonly Node[]) => Node[]): Node[] {
+function derivatives(
+  op: string,
+  f: Fn,
+  argument: number,
+  xs: readonly Value[],
+  derive: (y: Node, x: Node) => Node[],
+): Node[] {
   const fresh = xs.map((x) => input(x.shape, x.dtype));
-  const results = derive(f(...fresh), fresh);
+  const x = fresh[argument];
+  if (!x) {
+    throw new ArgumentError(
+      `${op}: the function was called with ${xs.length} arguments, argument ${argument} is missing`,
+    );
+  }
+  const y = f(...fresh);
+  for (const [what, node] of [
+    [`argument ${argument}`, x],
+    ["the result", y],
+  ] as const) {
+    if (node.dtype !== "f32") throw new DTypeError(`${op}: ${what} is ${node.dtype}; only f32 has derivatives`);
+  }
+  const results = derive(y, x);
   return rewrite(results, new Map(fresh.map((x, i) => [x, xs[i]!])));
 }
 
 function gradient(f: Fn, argument: number, xs: readonly Value[]): Node[] {
-  if (!xs[argument]) {
-    throw new ArgumentError(
-      `grad: the function was called with ${xs.length} arguments, argument ${argument} is missing`,
-    );
-  }
-  return derivatives(f, xs, (y, at) => {
+  return derivatives("grad", f, argument, xs, (y, x) => {
     if (numel(y.shape) !== 1) {
       throw new ShapeError(
         `grad: expected a scalar function, got a result of shape ${formatShape(y.shape)}; sum it, or use vjp or jacobian`,
       );
     }
-    const x = at[argument]!;
     return [y, orZero(vjpGraph([y], [x], [fill(y.shape, 1)])[0]!, x)];
   });
+}
+
+function lastOf(op: string, what: string, args: Value[]): Value {
+  const last = args.pop();
+  if (last && args.length > 0) return last;
+  throw new ArgumentError(`${op}: expected the arguments of the function and then a ${what}`);
+}
+
+function assertDirection(op: string, what: string, direction: Node, like: Node): void {
+  if (!sameShape(direction.shape, like.shape)) {
+    throw new ShapeError(
+      `${op}: expected a ${what} of shape ${formatShape(like.shape)}, got ${formatShape(direction.shape)}`,
+    );
+  }
+  if (direction.dtype !== "f32") throw new DTypeError(`${op}: expected an f32 ${what}, got ${direction.dtype}`);
 }
 
 const orZero = (t: Node | null, like: Node): Node => t ?? fill(like.shape, 0);
@@ -159,7 +214,10 @@ async function execute(
   return program.run(xs);
 }
 
-/** Runs functions of captured tensors: the values of `nodes`, as tensors. */
+/**
+ * Runs values that depend on captured tensors alone; the caller owns the returned tensors, one for each value.
+ * @throws ArgumentError when a value depends on an input of a function
+ */
 export async function evaluate(device: Tensor["device"], ...values: readonly Value[]): Promise<Tensor[]> {
   return compile(device, { inputs: [], outputs: values }).run([]);
 }

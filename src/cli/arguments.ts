@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { ArgumentError } from "../tensor/errors.ts";
 import { RULES, type Rule } from "../attribution/index.ts";
 
-export const BASELINES = ["black", "white", "blur", "noise"] as const;
+const BASELINES = ["black", "white", "blur", "noise"] as const;
 export type BaselineName = (typeof BASELINES)[number];
 const SCORES = ["logit", "probability"] as const;
 export type ScoreName = (typeof SCORES)[number];

@@ -16,15 +16,22 @@ export async function openAnyDevice(note: (text: string) => void): Promise<Devic
     return await openDevice();
   } catch (error) {
     // A cause is that of a missing npm package, which no driver mends.
-    if (!(error instanceof NoAdapterError) || error.cause !== undefined || !canInstall()) throw error;
-    note(
-      `no Vulkan driver was found: installing Debian's ${PACKAGES.join(" and ")} with apt-get, ` +
-        "whose software driver SwiftShader computes on the CPU (a few minutes, once)",
-    );
-    await aptGet(["update", "-q"]);
-    await aptGet(["install", "-y", "-q", "--no-install-recommends", ...PACKAGES]);
+    if (!(error instanceof NoAdapterError) || error.cause !== undefined) throw error;
+    if (!(await installPackages("no Vulkan driver was found", note))) throw error;
     return await openDevice();
   }
+}
+
+/** Installs the browser and its software driver where that is possible: on Debian, as root. False where it is not. */
+export async function installPackages(because: string, note: (text: string) => void): Promise<boolean> {
+  if (!canInstall()) return false;
+  note(
+    `${because}: installing Debian's ${PACKAGES.join(" and ")} with apt-get, ` +
+      "whose software driver SwiftShader computes on the CPU (a few minutes, once)",
+  );
+  await aptGet(["update", "-q"]);
+  await aptGet(["install", "-y", "-q", "--no-install-recommends", ...PACKAGES]);
+  return true;
 }
 
 function canInstall(): boolean {

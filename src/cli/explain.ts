@@ -171,7 +171,7 @@ function ranking({ data }: HostArray, classes: readonly string[] | undefined, pr
 }
 
 /** The class of this index or name; names may differ in case. */
-export function chooseTarget(ranked: readonly Ranked[], asked: string | undefined): Ranked {
+function chooseTarget(ranked: readonly Ranked[], asked: string | undefined): Ranked {
   if (asked === undefined) return ranked[0]!;
   const same = (name: string): boolean => name.toLowerCase() === asked.toLowerCase();
   const found =

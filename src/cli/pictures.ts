@@ -2,18 +2,15 @@
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import {
   blueWhiteRed,
-  colorBar,
   heatMap,
   labelledStrip,
   lineChart,
-  pngDataUrl,
+  resizeRaster,
   signedOverlay,
   strip,
   type Picture,
   type Raster,
 } from "../view/index.ts";
-import { resizeRaster } from "../view/raster.ts";
-import { drawing, element } from "../view/svg.ts";
 import { row, type Explanation } from "./explain.ts";
 import { shownPicture, type PictureFormat } from "./picture.ts";
 
@@ -58,8 +55,7 @@ export async function drawPictures(input: HostArray, format: PictureFormat, resu
   const regions = signedOverlay(attributions, backdrop, { scale, layout, blur: sigma, percentile: 99.8 });
   const gradient = signedOverlay(result.gradient, backdrop, { scale, layout });
   const small = Math.max(1, Math.round(STRIP_PIXELS / size));
-  const resized = (picture: Raster, by: number): Raster =>
-    resizeRaster(picture, format.width * by, format.height * by, "nearest");
+  const resized = (picture: Raster, by: number): Raster => resizeRaster(picture, format.width * by, format.height * by);
   return {
     original: resized(shown, scale),
     overlay: signedOverlay(attributions, backdrop, { scale, layout }),
@@ -92,34 +88,6 @@ export async function drawPictures(input: HostArray, format: PictureFormat, resu
 export const scoreName = ({ target, isProbability }: Explanation): string =>
   `${isProbability ? "probability" : "score"} of ${target.name}`;
 
-/** A picture, with the legend of its colours below if it has one, as an SVG that carries the picture inside. */
-export async function figure(picture: Raster | Picture, title: string): Promise<string> {
-  const { width, height } = picture;
-  const image = element("image", {
-    width,
-    height,
-    href: await pngDataUrl(picture),
-    style: "image-rendering:pixelated",
-  });
-  const parts = [{ width, height, svg: image }];
-  if ("low" in picture) {
-    const { low, high } = picture;
-    parts.push({ width, height: 80, svg: colorBar({ title, colors: blueWhiteRed, low, high, width }) });
-  }
-  return stacked(title, parts);
-}
-
-/** Drawings below each other. */
-function stacked(title: string, parts: readonly { width: number; height: number; svg: string }[]): string {
-  let top = 0;
-  const body = parts.map(({ height, svg }) => {
-    const placed = svg.replace(/^<(svg|image) /, `<$1 y="${top}" `);
-    top += height;
-    return placed;
-  });
-  return drawing(Math.max(...parts.map(({ width }) => width)), top, { title, description: title }, body.join(""));
-}
-
 const neighbourhood = ({ width, height }: PictureFormat): number =>
   Math.max(2, Math.round(Math.max(width, height) / 75));
 
@@ -151,20 +119,18 @@ async function interiorStrip(
     signedOverlay(part, dimmed(faded(input, baseline, alphas[chosen[k]!]!, format)), { ...style, limit, scale }),
   );
   const labels = chosen.map((step) => `position ${alphas[step]!.toFixed(1)}, score ${scores.data[step]!.toFixed(2)}`);
-  const svg = await labelledStrip({ title: "Contributions at positions of the path", images, labels, columns: 3 });
-  const [, width = "0", height = "0"] = /width="([\d.]+)" height="([\d.]+)"/.exec(svg) ?? [];
-  const title = "Gradient times (picture - baseline), smoothed, one scale for all positions";
-  const legend = colorBar({
-    title,
-    colors: blueWhiteRed,
-    low: -limit,
-    high: limit,
-    width: Math.max(240, Number(width)),
+  return labelledStrip({
+    title: "Contributions at positions of the path",
+    images,
+    labels,
+    columns: 3,
+    legend: {
+      title: "Gradient times (picture - baseline), smoothed, one scale for all positions",
+      colors: blueWhiteRed,
+      low: -limit,
+      high: limit,
+    },
   });
-  return stacked("Contributions at positions of the path", [
-    { width: Number(width), height: Number(height), svg },
-    { width: Math.max(240, Number(width)), height: 80, svg: legend },
-  ]);
 }
 
 /** The picture at a position of the path. */

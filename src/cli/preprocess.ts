@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { ArgumentError, FormatError } from "../tensor/errors.ts";
 import type { Shape } from "../tensor/shape.ts";
+import { isInside } from "../nn/import/inside.ts";
 import type { Layout } from "../view/index.ts";
 import type { PictureFormat } from "./picture.ts";
 
@@ -67,6 +68,10 @@ export function factsBeside(factsFile: string): Facts {
   if (given === null || typeof given !== "object" || Array.isArray(given))
     throw new FormatError(`${factsFile} must hold one JSON object`);
   const { classes, ...rest } = given as Record<string, unknown>;
+  if (typeof classes === "string" && !isInside(classes))
+    throw new FormatError(
+      `${factsFile}: classes "${classes}" leads out of the folder; expected a file beside the model`,
+    );
   const list =
     typeof classes === "string"
       ? join(folder, classes)

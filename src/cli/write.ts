@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { AumannError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { writeSafetensors } from "../nn/index.ts";
-import { encodePng, report } from "../view/index.ts";
-import { scoreName, figure, type Pictures } from "./pictures.ts";
+import { encodePng, pictureSvg, report } from "../view/index.ts";
+import { scoreName, type Pictures } from "./pictures.ts";
 import { facts, summaryJson, TOP_COLUMNS, topRows, type Run } from "./summary.ts";
 
 /** Writes pictures, charts, numbers and the report into a folder, which is made if need be; returns the names. */
@@ -57,19 +57,22 @@ async function page(run: Run, pictures: Pictures): Promise<string> {
     title: `What makes this "${result.target.name}"?`,
     text: introduction(run),
     figures: [
-      { content: await figure(pictures.original, "The picture"), caption: "The picture, as the model saw it." },
       {
-        content: await figure(pictures.regions, `Integrated Gradients, smoothed by ${sigma} pixels`),
+        content: await pictureSvg(pictures.original, { title: "The picture" }),
+        caption: "The picture, as the model saw it.",
+      },
+      {
+        content: await pictureSvg(pictures.regions, { title: `Integrated Gradients, smoothed by ${sigma} pixels` }),
         caption:
           `What counted. Red regions raised the ${name}, blue ones lowered it. Because neighbouring pixels often cancel, ` +
           `every pixel shows the attributions around it, averaged with a Gaussian of ${sigma} pixels.`,
       },
       {
-        content: await figure(pictures.overlay, "Integrated Gradients, pixel by pixel"),
+        content: await pictureSvg(pictures.overlay, { title: "Integrated Gradients, pixel by pixel" }),
         caption: `The same without averaging. All pixels together make up the change of the ${name} from the ${args.baseline} baseline. The strongest 1 % share the colours at the ends.`,
       },
       {
-        content: await figure(pictures.gradient, "Gradient, per unit of input"),
+        content: await pictureSvg(pictures.gradient, { title: "Gradient, per unit of input" }),
         caption: `The plain gradient, for comparison: how the ${name} reacts to small changes of a pixel, whether or not that pixel contributed to it.`,
       },
     ],

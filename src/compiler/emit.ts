@@ -1,5 +1,6 @@
 // Generates the WGSL of elementwise regions: whole kernels, and the prologues and epilogues of hand-written ones.
 // Every extent and parameter is a uniform, so that equal structure gives equal text and thus one pipeline.
+import { AumannError } from "../tensor/errors.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { Index, type IndexContext } from "../graph/index-map.ts";
 import { fillPrimitive, iotaPrimitive } from "../graph/leaves.ts";
@@ -30,10 +31,11 @@ export class Emitter {
     return name;
   }
 
-  /** WGSL expression of a u32 uniform; equal keys share a slot. */
+  /** WGSL expression of a u32 uniform; equal keys with equal values share a slot. */
   u32(key: string, value: number): string {
-    let slot = this.slots.get(key);
-    if (!slot) this.slots.set(key, (slot = this.place(value)));
+    const held = `${key}=${value}`;
+    let slot = this.slots.get(held);
+    if (!slot) this.slots.set(held, (slot = this.place(value)));
     return slot;
   }
 
@@ -125,7 +127,7 @@ export class Scope implements IndexContext {
 
   private view(node: Node, at: Index): string {
     const { lowering } = node.primitive;
-    if (lowering.kind !== "view") throw new Error(`${node.primitive.name} was to be stored before use`);
+    if (lowering.kind !== "view") throw new AumannError(`internal: ${node.primitive.name} was to be stored before use`);
     const outer = this.viewed;
     this.viewed = node;
     const pieces = lowering.pieces(node, at, this);
@@ -140,7 +142,7 @@ export class Scope implements IndexContext {
   private literal(value: number, dtype: DType): string {
     if (dtype === "bool") return value === 0 ? "false" : "true";
     if (dtype === "i32") return `i32(${value})`;
-    return value === 0 || value === 1 ? value.toFixed(1) : this.emitter.f32(value);
+    return Object.is(value, 0) || value === 1 ? value.toFixed(1) : this.emitter.f32(value);
   }
 
   /** Stores the elements of several nodes at flat position `i`. */

@@ -7,11 +7,10 @@
 // residual additions cost no dispatch.
 import { numel } from "../tensor/shape.ts";
 import { broadcastPrimitive } from "../kernels/broadcast.ts";
-import { reshapePrimitive } from "../kernels/movement.ts";
-import { constantPrimitive, inputPrimitive } from "../graph/leaves.ts";
 import { is, type Node } from "../graph/node.ts";
-import { reachable } from "../graph/trace.ts";
 import type { Capabilities } from "../graph/primitive.ts";
+import { reachable } from "../graph/trace.ts";
+import { base, isBound, isKernel, isLeaf, Regions, type KernelReads, type Read } from "./regions.ts";
 
 /** Nodes that one dispatch computes. */
 export interface Group {
@@ -34,17 +33,7 @@ export interface Fusion {
 /** Above this many operations per element a value shared by several kernels is stored rather than recomputed. */
 const RECOMPUTE = 6;
 
-const isKernel = (node: Node): boolean => node.primitive.lowering.kind === "kernel";
-export const isBound = (node: Node): boolean => is(node, inputPrimitive) || is(node, constantPrimitive);
-const isLeaf = (node: Node): boolean => node.primitive.lowering.kind === "leaf";
-
-/** What a chain of reshapes is a view of. */
-export function base(node: Node): Node {
-  let at = node;
-  while (is(at, reshapePrimitive)) at = at.inputs[0]!;
-  return at;
-}
-
+/** Groups the nodes that `outputs` depend on into dispatches, in an order in which they can run. */
 export function fuse(outputs: readonly Node[], capabilities: Capabilities): Fusion {
   const nodes = reachable(outputs);
   const forced = new Set<Node>();
@@ -120,46 +109,6 @@ function usersOf(nodes: readonly Node[]): Map<Node, Node[]> {
   return users;
 }
 
-/** A buffer read by a region; `flat` if every read is at the position of the element being computed. */
-interface Read {
-  readonly node: Node;
-  flat: boolean;
-}
-
-/** What the region below a node reads. */
-class Regions {
-  private readonly known = new Map<Node, Read[]>();
-
-  constructor(readonly stored: ReadonlySet<Node>) {}
-
-  storageOf(node: Node): Node | undefined {
-    if (isLeaf(node) && !isBound(node)) return undefined;
-    if (this.stored.has(node)) return node;
-    return is(node, reshapePrimitive) ? this.storageOf(node.inputs[0]!) : undefined;
-  }
-
-  /** Reads of the expression that computes `node` (not a read of `node` itself). */
-  reads(node: Node): Read[] {
-    const found = this.known.get(node);
-    if (found) return found;
-    const merged = new Map<Node, Read>();
-    const add = (read: Node, flat: boolean): void => {
-      const old = merged.get(read);
-      if (old) old.flat &&= flat;
-      else merged.set(read, { node: read, flat });
-    };
-    const keepsPosition = node.primitive.lowering.kind === "elementwise" || is(node, reshapePrimitive);
-    for (const x of node.inputs) {
-      const storage = this.storageOf(x);
-      if (storage) add(storage, keepsPosition);
-      else this.reads(x).forEach((r) => add(r.node, r.flat && keepsPosition));
-    }
-    const result = [...merged.values()];
-    this.known.set(node, result);
-    return result;
-  }
-}
-
 /** A node to store because the region that computes it inline would exceed the adapter's bindings. */
 function findOverfull(
   nodes: readonly Node[],
@@ -169,34 +118,30 @@ function findOverfull(
 ): Node | undefined {
   const widest = (xs: readonly Node[]): Node | undefined =>
     xs
-      .filter((x) => !isLeaf(x) && !regions.storageOf(x))
       .map(base)
+      .filter((x) => !isLeaf(x) && !regions.storageOf(x))
       .sort((a, b) => regions.reads(b).length - regions.reads(a).length)[0];
   for (const node of nodes) {
     if (isBound(node) || !stored.has(node)) continue;
-    const all = isKernel(node) ? kernelReads(node, regions) : regions.reads(node).map((r) => r.node);
-    if (all.length + 1 <= capabilities.maxStorageBuffers) continue;
-    return inlinedBelow(node, regions, widest);
+    const { args, inline } = readsOf(node, regions);
+    if (args.length + inline.size + 1 <= capabilities.maxStorageBuffers) continue;
+    // Operands that are all stored cannot be made fewer here: the program reports them.
+    const inlined = widest(node.inputs);
+    if (inlined) return inlinedBelow(inlined, regions, widest);
   }
   return undefined;
 }
 
+const readsOf = (node: Node, regions: Regions): KernelReads =>
+  isKernel(node)
+    ? regions.kernelReads(node)
+    : { args: [], inline: new Set(regions.reads(node).map((read) => read.node)) };
+
+/** Descends while one branch alone reads too much; the first one that does not. */
 function inlinedBelow(node: Node, regions: Regions, widest: (xs: readonly Node[]) => Node | undefined): Node {
-  // Descend while one branch alone reads too much; store the first one that does not.
-  let at = widest(node.inputs);
-  if (!at) throw new Error(`${node.primitive.name} binds more buffers than the adapter allows`);
+  let at = node;
   for (let next = widest(at.inputs); next && regions.reads(at).length > 4; next = widest(at.inputs)) at = next;
   return at;
-}
-
-function kernelReads(kernel: Node, regions: Regions): Node[] {
-  const reads = new Set<Node>();
-  for (const x of kernel.inputs) {
-    const storage = regions.storageOf(x);
-    if (storage) reads.add(storage);
-    else regions.reads(x).forEach((r) => reads.add(r.node));
-  }
-  return [...reads];
 }
 
 /** Assigns every stored node to a dispatch and orders the dispatches. */
@@ -213,11 +158,12 @@ function group(
   for (const node of nodes) {
     if (isBound(node) || !stored.has(node)) continue;
     if (isKernel(node)) {
-      const reads = new Set(kernelReads(node, regions));
+      const { args, inline } = regions.kernelReads(node);
       groups.set(node, {
         group: { kernel: node, roots: [node], members: new Set([node]), cost: 0 },
         at: node.id,
-        reads,
+        args: args.length,
+        reads: new Set(inline),
       });
       continue;
     }
@@ -226,6 +172,7 @@ function group(
     const own: Placed = host ?? {
       group: { roots: [], members: new Set<Node>(), cost: 0 },
       at: node.id,
+      args: 0,
       reads: new Set<Node>(),
     };
     own.group.roots.push(node);
@@ -251,6 +198,9 @@ interface Placed {
   readonly group: Group;
   /** Everything it reads was made before this id. */
   readonly at: number;
+  /** Bindings of the hand-written kernel's own arguments: generated code that reads the same buffers binds them again. */
+  readonly args: number;
+  /** What generated code reads. */
   readonly reads: Set<Node>;
 }
 
@@ -275,7 +225,7 @@ function findHost(
       return false;
     const available = reads.every((r) => (group.members.has(r.node) ? r.flat : when(r.node) < at));
     const bound = new Set([...host.reads, ...reads.map((r) => r.node).filter((r) => !group.members.has(r))]);
-    return available && bound.size + group.roots.length + 1 <= maxStorageBuffers;
+    return available && host.args + bound.size + group.roots.length + 1 <= maxStorageBuffers;
   };
   const makers = reads.map((r) => groups.get(r.node)).filter((g): g is Placed => g !== undefined);
   const latest = makers.sort((a, b) => b.at - a.at)[0];
@@ -299,8 +249,8 @@ function dropUnreadKernels(
   for (const node of nodes) {
     const placed = groups.get(node);
     if (!placed) continue;
-    const reads = isKernel(node) ? kernelReads(node, regions) : regions.reads(node).map((r) => r.node);
-    reads.filter((r) => isKernel(node) || !placed.group.members.has(r)).forEach((r) => read.add(r));
+    const { args, inline } = readsOf(node, regions);
+    [...args, ...inline].filter((r) => isKernel(node) || !placed.group.members.has(r)).forEach((r) => read.add(r));
   }
   for (const [node, { group }] of groups) {
     if (node === group.kernel && !read.has(node)) group.roots.splice(group.roots.indexOf(node), 1);

@@ -1,9 +1,11 @@
-// What every graph must satisfy before it is lowered: each output has a buffer of its own, and kernels read buffers.
-import { fillPrimitive, iotaPrimitive } from "../graph/leaves.ts";
+// What every graph must satisfy before it is lowered: each output has a buffer of its own, kernels read buffers, and
+// nothing is computed that has no elements.
+import { numel } from "../tensor/shape.ts";
+import { fill, fillPrimitive, iotaPrimitive } from "../graph/leaves.ts";
 import { Node, is } from "../graph/node.ts";
 import { rebuild, rewrite } from "../graph/trace.ts";
 import { stopGradientPrimitive } from "../kernels/choice.ts";
-import { base, isBound } from "./fuse.ts";
+import { base, isBound } from "./regions.ts";
 
 const isGenerated = (node: Node): boolean => is(node, fillPrimitive) || is(node, iotaPrimitive);
 
@@ -16,6 +18,7 @@ function copy(node: Node): Node {
 export function normalise(outputs: readonly Node[]): Node[] {
   const stored = rewrite(outputs, new Map(), (node, inputs) => {
     const { lowering } = node.primitive;
+    if (lowering.kind !== "leaf" && numel(node.shape) === 0) return fill(node.shape, 0, node.dtype);
     if (lowering.kind !== "kernel") return rebuild(node, inputs);
     return rebuild(
       node,

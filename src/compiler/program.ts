@@ -7,15 +7,17 @@ import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { constantPrimitive } from "../graph/leaves.ts";
 import { is, type Node, type Value } from "../graph/node.ts";
-import type { Uniform } from "../graph/primitive.ts";
 import { trace, type Graph, type InputSpec } from "../graph/trace.ts";
 import { Commands } from "./commands.ts";
 import { explain } from "./explain.ts";
-import { base, fuse } from "./fuse.ts";
+import { fuse } from "./fuse.ts";
+import { checkConstants, checkStorageBuffers } from "./limits.ts";
 import { normalise } from "./normalise.ts";
 import { timeDispatches, type DispatchTime } from "./profile.ts";
 import { bytesOf, planMemory, type MemoryPlan } from "./plan.ts";
+import { base } from "./regions.ts";
 import { lower, type Step } from "./step.ts";
+import { isUniforms, packUniforms, uniformBytes } from "./uniforms.ts";
 
 /** What a program will do, known before it runs. */
 export interface ProgramPlan {
@@ -47,9 +49,11 @@ export class Program {
       software: device.info.software,
       maxStorageBuffers: device.limits.maxStorageBuffersPerShaderStage,
     };
+    checkConstants(graph.outputs, device);
     this.outputs = normalise(graph.outputs);
     const fusion = fuse(this.outputs, capabilities);
     this.steps = fusion.groups.map((group) => lower(group, fusion.storageOf, capabilities));
+    checkStorageBuffers(this.steps, device.limits);
     this.memory = planMemory(this.steps, new Set(this.outputs.map(base)));
     const { data, offsets } = packUniforms(this.steps);
     this.uniformData = data;
@@ -69,12 +73,19 @@ export class Program {
   }
 
   /**
-   * Adds the program to a command buffer and returns its outputs, which are valid after the submit.
+   * Adds the program to a command buffer and returns its outputs, which are valid after the submit. Inputs must not be
+   * disposed of before it.
    * @throws ShapeError, DTypeError, ArgumentError if `inputs` are not what the program was compiled for
    */
   encode(commands: Commands, inputs: readonly Tensor[]): Tensor[] {
     const { outputs, bufferOf, uniforms, slots } = this.bind(commands, inputs);
-    this.steps.forEach((step, i) => this.encodeStep(commands.pass, step, i, bufferOf, uniforms));
+    try {
+      this.steps.forEach((step, i) => this.encodeStep(commands.pass, step, i, bufferOf, uniforms));
+    } catch (error) {
+      // A weight may have been disposed of.
+      outputs.forEach((y) => y.dispose());
+      throw error;
+    }
     this.device.counters.dispatches += this.steps.length;
     commands.recycle(slots);
     return outputs;
@@ -89,6 +100,8 @@ export class Program {
     device.gpu.queue.writeBuffer(uniforms, 0, this.uniformData as Uint32Array<ArrayBuffer>);
     const slots = this.takeSlots(commands);
     const results = new Map<Node, Allocation>();
+    // Before anything is allocated, since an input may have been disposed of.
+    const bufferOf = this.bufferLookup(inputs, slots, results);
     try {
       for (const y of new Set(this.outputs.map(base))) results.set(y, device.allocate(bytesOf(y), "output"));
     } catch (error) {
@@ -96,12 +109,15 @@ export class Program {
       throw error;
     }
     const outputs = this.outputs.map((y) => new Tensor(device, y.shape, y.dtype, results.get(base(y))!));
-    return { outputs, bufferOf: this.bufferLookup(inputs, slots, results), uniforms, slots };
+    return { outputs, bufferOf, uniforms, slots };
   }
 
-  /** Runs once: one submit. The caller owns the returned tensors. */
+  /**
+   * Runs once: one submit. The caller owns the returned tensors.
+   * @throws ShapeError, DTypeError, ArgumentError if `inputs` are not what the program was compiled for
+   */
   async run(inputs: readonly Tensor[]): Promise<Tensor[]> {
-    return this.execute(inputs, async (commands, outputs) => {
+    return this.execute(inputs, (commands, outputs) => {
       commands.submit();
       return Promise.resolve(outputs);
     });
@@ -153,7 +169,8 @@ export class Program {
     finish: (commands: Commands, outputs: Tensor[]) => Promise<T>,
   ): Promise<T> {
     await this.ready();
-    return this.device.withErrorScope("the program", () => {
+    // The scope closes before anything waits for results: programs may run concurrently.
+    const result = await this.device.withErrorScope("the program", () => {
       const commands = new Commands(this.device);
       let outputs: Tensor[];
       try {
@@ -162,8 +179,12 @@ export class Program {
         commands.abandon();
         throw error;
       }
-      return finish(commands, outputs);
+      const results = finish(commands, outputs);
+      // Where the scope reports an error, nobody waits for them.
+      results.catch(() => undefined);
+      return () => results;
     });
+    return result();
   }
 
   /** Largest first: an idle buffer is then not spent on a small slot that many would fit. */
@@ -178,7 +199,9 @@ export class Program {
   private checkInputs(inputs: readonly Tensor[]): void {
     const specs = this.graph.inputs;
     if (inputs.length !== specs.length)
-      throw new ArgumentError(`program: expected ${specs.length} inputs, got ${inputs.length}`);
+      throw new ArgumentError(
+        `program: expected ${specs.length} inputs, got ${inputs.length}; pass one tensor for each`,
+      );
     specs.forEach((spec, i) => {
       const given = inputs[i]!;
       const name = String(spec.attrs["name"]);
@@ -242,35 +265,12 @@ export function splitWorkgroups(count: number, limit: number): [number, number] 
   return [Math.ceil(count / y), y];
 }
 
-const isUniforms = (source: Node | readonly Uniform[]): source is readonly Uniform[] => Array.isArray(source);
-const uniformBytes = (values: readonly Uniform[]): number => Math.ceil(values.length / 4) * 16;
-
-/** All uniform values of a program in one buffer, each block at an offset that WebGPU can bind. */
-function packUniforms(steps: readonly Step[]): { data: Uint32Array; offsets: number[][] } {
-  const ALIGNMENT = 256;
-  let end = 0;
-  const blocks: { at: number; values: readonly Uniform[] }[] = [];
-  const offsets = steps.map((step) =>
-    step.bindings.map(({ source }) => {
-      if (!isUniforms(source)) return 0;
-      const at = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
-      blocks.push({ at, values: source });
-      end = at + uniformBytes(source);
-      return at;
-    }),
-  );
-  const data = new Uint32Array(end / 4);
-  const floats = new Float32Array(data.buffer);
-  for (const { at, values } of blocks) {
-    values.forEach((value, i) => {
-      if (typeof value === "number") data[at / 4 + i] = value;
-      else floats[at / 4 + i] = value.f32;
-    });
-  }
-  return { data, offsets };
-}
-
-/** Lowers and plans a function (or a traced graph) for a device. Pipelines are built by the first run, or by `ready()`. */
+/**
+ * Lowers and plans a function (or a traced graph) for a device. Pipelines are built by the first run, or by `ready()`.
+ * @param specs shape, dtype (default f32) and name of each argument of a function; a graph has its own
+ * @throws LimitError when a dispatch needs more storage buffers than the adapter binds
+ * @throws ArgumentError when the function captures a tensor of another device
+ */
 export function compile(
   device: Device,
   fn: Graph | ((...inputs: Value[]) => Value | readonly Value[]),

@@ -1,6 +1,7 @@
 // One dispatch: module text, what is bound where, and how many workgroups run.
 import type { Node } from "../graph/node.ts";
 import { Index } from "../graph/index-map.ts";
+import { AumannError, ShaderError } from "../tensor/errors.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Capabilities, KernelCall, Uniform } from "../graph/primitive.ts";
 import { Emitter, Scope } from "./emit.ts";
@@ -71,19 +72,19 @@ function lowerKernel(
   capabilities: Capabilities,
 ): Step {
   const { lowering } = kernel.primitive;
-  if (lowering.kind !== "kernel") throw new Error(`${kernel.primitive.name} has no kernel`);
+  if (lowering.kind !== "kernel") throw new AumannError(`internal: ${kernel.primitive.name} has no kernel`);
   const call = lowering.call(kernel, capabilities);
   const emitter = new Emitter(storageOf);
   const bindings: Binding[] = [{ binding: 0, source: call.uniforms }];
   const reads: Node[] = [];
-  let text = specialise(call);
+  let text = specialise(kernel.primitive.name, call);
   kernel.inputs.forEach((x, argument) => {
     const storage = storageOf(x);
     if (storage) {
       bindings.push({ binding: argument + 1, source: storage });
       reads.push(storage);
     } else {
-      text = inlinePrologue(text, emitter, x, lowering.prologues![argument]!);
+      text = inlinePrologue(kernel, text, emitter, x, lowering.prologues![argument]!);
     }
   });
   const fused = group.roots.filter((root) => root !== kernel);
@@ -109,24 +110,26 @@ function label({ kernel, roots }: Group): string {
 }
 
 /** Sets the `const NAME = ...; // tune` lines of a WGSL file. */
-function specialise({ wgsl, constants = {} }: KernelCall): string {
-  return Object.entries(constants).reduce((text, [name, value]) => {
-    const line = new RegExp(`const ${name} ?= ?\\d+u;`);
-    if (!line.test(text)) throw new Error(`the WGSL file has no constant ${name}`);
-    return text.replace(line, `const ${name} = ${value}u;`);
-  }, wgsl);
+function specialise(name: string, { wgsl, constants = {} }: KernelCall): string {
+  return Object.entries(constants).reduce(
+    (text, [constant, value]) =>
+      replaceOnce(name, text, new RegExp(`const ${constant} ?= ?\\d+u;`), `const ${constant} = ${value}u;`),
+    wgsl,
+  );
 }
 
-function inlinePrologue(text: string, emitter: Emitter, node: Node, name: string): string {
+function inlinePrologue(kernel: Node, text: string, emitter: Emitter, node: Node, name: string): string {
   const scope = new Scope(emitter);
   const value = scope.value(node, Index.ofFlat(node.shape, "i", scope));
   const body = `fn load_${name}(i: u32) -> f32 { ${scope.lines.join(" ")} return ${value}; }`;
+  const { name: kernelName } = kernel.primitive;
   const unbound = replaceOnce(
+    kernelName,
     text,
     new RegExp(`@group\\(0\\) ?@binding\\(\\d+\\) ?var<storage, ?read> ?${name}: ?array<f32>;`),
     "",
   );
-  return replaceOnce(unbound, new RegExp(`fn load_${name}\\(i: ?u32\\) ?-> ?f32 ?\\{[^}]*\\}`), body);
+  return replaceOnce(kernelName, unbound, new RegExp(`fn load_${name}\\(i: ?u32\\) ?-> ?f32 ?\\{[^}]*\\}`), body);
 }
 
 function inlineEpilogue(text: string, emitter: Emitter, kernel: Node, fused: readonly Node[], keep: boolean): string {
@@ -136,11 +139,18 @@ function inlineEpilogue(text: string, emitter: Emitter, kernel: Node, fused: rea
   const body = `fn store(i: u32, v: f32) { ${raw}${scope.lines.join(" ")} }`;
   const unbound = keep
     ? text
-    : replaceOnce(text, /@group\(0\) ?@binding\(\d+\) ?var<storage, ?read_write> ?out: ?array<\w+>;/, "");
-  return replaceOnce(unbound, /fn store\(i: ?u32, ?v: ?f32\) ?\{[^}]*\}/, body);
+    : replaceOnce(
+        kernel.primitive.name,
+        text,
+        /@group\(0\) ?@binding\(\d+\) ?var<storage, ?read_write> ?out: ?array<\w+>;/,
+        "",
+      );
+  return replaceOnce(kernel.primitive.name, unbound, /fn store\(i: ?u32, ?v: ?f32\) ?\{[^}]*\}/, body);
 }
 
-function replaceOnce(text: string, pattern: RegExp, replacement: string): string {
-  if (!pattern.test(text)) throw new Error(`the WGSL file has no ${pattern.source}`);
+function replaceOnce(kernel: string, text: string, pattern: RegExp, replacement: string): string {
+  if (!pattern.test(text)) {
+    throw new ShaderError(`kernel "${kernel}": its WGSL lacks ${pattern.source}; see docs/custom-ops.md`);
+  }
   return text.replace(pattern, () => replacement);
 }

@@ -10,7 +10,7 @@ export interface Piece {
 }
 
 export interface IndexContext {
-  /** Name of a u32 uniform holding `value`; equal keys share one slot. Keys name the role, so that texts are shared across shapes. */
+  /** A u32 uniform holding `value`, as a WGSL expression; equal keys with equal values share one slot. */
   u32(key: string, value: number): string;
   /** Binds an expression to a name (once for equal text). */
   let(expression: string): string;
@@ -42,6 +42,33 @@ export class Index {
   /** The same flat position seen in another shape of equal size. */
   reshaped(shape: Shape): Index {
     return new Index(shape, this.context, this.flat(), []);
+  }
+
+  /**
+   * The position in `source`, a shape that broadcasts to this one, of the element that is repeated here. Neighbouring axes
+   * that are all kept count as one: integer divisions cost more than anything else in an elementwise kernel.
+   */
+  unbroadcast(source: Shape): Index {
+    const lead = this.shape.length - source.length;
+    if (this.offset === undefined) {
+      const axes = source.map((extent, i) => (extent === 1 ? "0u" : this.axis(i + lead)));
+      return Index.ofAxes(source, axes, this.context);
+    }
+    const terms = keptRuns(source, this.shape.slice(lead)).map(({ start, end }) => {
+      const [before, inside, after] = [
+        numel(this.shape.slice(0, start + lead)),
+        numel(source.slice(start, end)),
+        numel(this.shape.slice(end + lead)),
+      ];
+      const tag = `${this.shape.join("x")}[${start + lead}:${end + lead}]`;
+      const run =
+        after === 1 ? this.offset! : this.context.let(`${this.offset!} / ${this.context.u32(`${tag}/`, after)}`);
+      const at = before === 1 ? run : this.context.let(`${run} % ${this.context.u32(`${tag}%`, inside)}`);
+      const stride = numel(source.slice(end));
+      return stride === 1 ? at : this.context.let(`${at} * ${this.context.u32(`${tag}*`, stride)}`);
+    });
+    const offset = terms.length === 0 ? "0u" : terms.length === 1 ? terms[0]! : this.context.let(terms.join(" + "));
+    return Index.ofFlat(source, offset, this.context);
   }
 
   /** Coordinate along one axis, a WGSL u32 expression. */
@@ -91,4 +118,16 @@ export class Index {
     });
     return terms.length === 0 ? "0u" : this.context.let(terms.join(" + "));
   }
+}
+
+/** Maximal runs of axes that both shapes have in full and that hold more than one element. */
+function keptRuns(source: Shape, target: Shape): { start: number; end: number }[] {
+  const runs: { start: number; end: number }[] = [];
+  source.forEach((extent, axis) => {
+    if (extent !== target[axis]) return;
+    const last = runs.at(-1);
+    if (last?.end === axis) last.end++;
+    else runs.push({ start: axis, end: axis + 1 });
+  });
+  return runs.filter(({ start, end }) => numel(source.slice(start, end)) > 1);
 }

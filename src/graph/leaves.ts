@@ -1,9 +1,9 @@
 // Nodes without inputs: function inputs, captured tensors, uniform fills.
-import { ArgumentError } from "../tensor/errors.ts";
+import { ArgumentError, DTypeError } from "../tensor/errors.ts";
 import type { DType } from "../tensor/dtype.ts";
-import type { Shape } from "../tensor/shape.ts";
+import { checkedShape, type Shape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { leaf, Node, is, type Value } from "./node.ts";
+import { leaf, Node, is, numberText, type Value } from "./node.ts";
 import { primitive } from "./primitive.ts";
 
 /** Anything an operation accepts: a value, a tensor on the device (captured as a constant), or a number. */
@@ -45,8 +45,13 @@ export const iotaPrimitive = primitive<Record<never, never>>({
   batch: unreachable("iota"),
 });
 
+/**
+ * A free value, for graphs that are built by hand; {@link trace} makes those of a function.
+ * @param name appears in messages
+ * @throws ShapeError when the shape is not made of whole numbers >= 0
+ */
 export function input(shape: Shape, dtype: DType = "f32", name = "x"): Value {
-  return leaf(inputPrimitive, { name }, shape, dtype);
+  return leaf(inputPrimitive, { name }, checkedShape(`input ${name}`, shape), dtype);
 }
 
 const constants = new WeakMap<Tensor, Value>();
@@ -64,13 +69,20 @@ const fills = new Map<string, Value>();
 /** Only a bound on memory: a forgotten fill costs one missed common subexpression. */
 const MAX_FILLS = 4096;
 
-/** A value of the given shape with `value` at every position. */
+/**
+ * A value of the given shape with `value` at every position. It takes no memory.
+ * @param dtype default f32; i32 takes whole numbers only, and for bool every number but 0 is true
+ * @throws ShapeError when the shape is not made of whole numbers >= 0
+ * @throws DTypeError when the number does not fit i32
+ */
 export function fill(shape: Shape, value: number, dtype: DType = "f32"): Value {
-  const key = `${dtype}|${shape.join()}|${Object.is(value, -0) ? "-0" : value}`;
+  if (dtype === "i32" && (value | 0) !== value)
+    throw new DTypeError(`i32 cannot hold ${value}; round it, or cast() the i32 operand beside it to f32`);
+  const key = `${dtype}|${shape.join()}|${numberText(value)}`;
   let node = fills.get(key);
   if (!node) {
     if (fills.size >= MAX_FILLS) fills.clear();
-    node = leaf(fillPrimitive, { value }, [...shape], dtype);
+    node = leaf(fillPrimitive, { value }, checkedShape("fill", shape), dtype);
     fills.set(key, node);
   }
   return node;
@@ -78,10 +90,13 @@ export function fill(shape: Shape, value: number, dtype: DType = "f32"): Value {
 
 const iotas = new Map<number, Value>();
 
-/** The whole numbers 0 to n - 1, as i32 [n]. */
+/**
+ * The whole numbers 0 to n - 1, as i32 [n]. It takes no memory.
+ * @throws ShapeError when n is not a whole number >= 0
+ */
 export function iota(n: number): Value {
   let node = iotas.get(n);
-  if (!node) iotas.set(n, (node = leaf(iotaPrimitive, {}, [n], "i32")));
+  if (!node) iotas.set(n, (node = leaf(iotaPrimitive, {}, checkedShape("iota", [n]), "i32")));
   return node;
 }
 
@@ -90,11 +105,10 @@ export function fillValue(node: Node): number | undefined {
   return is(node, fillPrimitive) ? node.attrs.value : undefined;
 }
 
-export function isOperand(x: unknown): x is Operand {
-  return x instanceof Node || x instanceof Tensor || typeof x === "number";
-}
-
-/** Turns what an operation was given into a value. Numbers become scalars of dtype `dtype`. */
+/**
+ * Turns what an operation was given into a value. Numbers become scalars of dtype `dtype`.
+ * @throws ArgumentError for anything that is not an operand
+ */
 export function lift(x: Operand, dtype: DType = "f32"): Value {
   if (x instanceof Node) return x;
   if (x instanceof Tensor) return captured(x);

@@ -30,20 +30,36 @@ export class Node<A extends Attrs = Attrs> {
 /** What operations take and give while a function is traced. */
 export type Value = Node;
 
-/** Applies a primitive: folds what is trivial, else returns the one node for these inputs and attributes. */
+/**
+ * Applies a primitive: checks the operands, folds what is trivial, else returns the one node for these inputs and attributes.
+ * @throws ShapeError, DTypeError, ArgumentError as the primitive's shape rule does
+ */
 export function apply<A extends Attrs>(primitive: Primitive<A>, inputs: readonly Node[], attrs: A): Node {
-  const folded = primitive.fold?.(inputs, attrs);
-  if (folded) return folded;
   const youngest = inputs.reduce<Node | undefined>((a, b) => (a && a.id > b.id ? a : b), undefined);
   if (!youngest) throw new ArgumentError(`${primitive.name}: a node without inputs is made by leaf(), not by apply()`);
-  const key = `${primitive.uid}|${inputs.map((x) => x.id).join()}|${JSON.stringify(attrs)}`;
+  const { shape, dtype } = primitive.aval(inputs, attrs);
+  const folded = primitive.fold?.(inputs, attrs);
+  if (folded) return folded;
+  const key = `${primitive.uid}|${inputs.map((x) => x.id).join()}|${JSON.stringify(attrs, exactly)}`;
   const known = youngest.uses.get(key);
   if (known) return known;
-  const { shape, dtype } = primitive.aval(inputs, attrs);
   const node = new Node(primitive, inputs, attrs, shape, dtype);
   youngest.uses.set(key, node);
   return node;
 }
+
+/** JSON has no words for some numbers: without their own, pow(x, Infinity) would be taken for pow(x, -Infinity). */
+function exactly(name: string, value: unknown): unknown {
+  if (typeof value === "number")
+    return Number.isFinite(value) && !Object.is(value, -0) ? value : `#${numberText(value)}`;
+  if (typeof value === "function" || typeof value === "symbol" || typeof value === "bigint") {
+    throw new ArgumentError(`attribute ${name} is a ${typeof value}; attributes are plain data`);
+  }
+  return value;
+}
+
+/** Text of a number that tells -0 from 0. */
+export const numberText = (value: number): string => (Object.is(value, -0) ? "-0" : String(value));
 
 /** Makes a node without inputs. The caller is responsible for reusing equal leaves. */
 export function leaf<A extends Attrs>(primitive: Primitive<A>, attrs: A, shape: Shape, dtype: DType): Node {

@@ -5,7 +5,7 @@ import type { Shape } from "../tensor/shape.ts";
 import type { Index, IndexContext, Piece } from "./index-map.ts";
 import type { Node } from "./node.ts";
 
-/** Compile-time parameters of a node. They take part in hash-consing, so they must be plain JSON. */
+/** Compile-time parameters of a node. They take part in hash-consing: numbers, strings, booleans, arrays and records only. */
 export type Attrs = Readonly<Record<string, unknown>>;
 
 export interface Aval {
@@ -97,7 +97,7 @@ export interface PrimitiveSpec<A extends Attrs> {
   transpose?(cotangent: Node, node: Node<A>, argument: number): Node;
   /** The same operation with one more leading axis (of `size`) on the result and on the arguments marked in `batched`. */
   batch(inputs: readonly Node[], batched: readonly boolean[], attrs: A, size: number): Node;
-  /** A simpler equal node, if there is one (x + 0, reshape of reshape, ...). */
+  /** A simpler equal node, if there is one (x + 0, reshape of reshape, ...). The operands have passed `aval`. */
   fold?(inputs: readonly Node[], attrs: A): Node | undefined;
 }
 

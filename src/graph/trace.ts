@@ -17,13 +17,18 @@ export interface Graph {
   readonly outputs: readonly Node[];
 }
 
-/** Runs `fn` on symbolic inputs. Everything it computes becomes nodes; nothing is executed. */
+/**
+ * Runs `fn` on symbolic inputs. Everything it computes becomes nodes; nothing is executed.
+ * @param specs shape of each argument; dtype f32 and names x0, x1, ... by default
+ * @throws ArgumentError when `fn` returns anything but a value or an array of values
+ */
 export function trace(fn: (...inputs: Value[]) => Value | readonly Value[], specs: readonly InputSpec[]): Graph {
   const inputs = specs.map((s, i) => input(s.shape, s.dtype ?? "f32", s.name ?? `x${i}`));
   const result = fn(...inputs);
   const outputs = result instanceof Node ? [result] : result;
   if (!Array.isArray(outputs) || !outputs.every((y) => y instanceof Node)) {
-    throw new ArgumentError("trace: the function must return a value or an array of values");
+    const got = result instanceof Promise ? "a promise" : typeof result;
+    throw new ArgumentError(`trace: the function must return a value or an array of values, got ${got}`);
   }
   return { inputs, outputs: outputs as Node[] };
 }

@@ -14,7 +14,7 @@ export const scaled = (t: Tangent, factor: () => Node): Tangent => (t ? mul(t, f
 
 export const addPrimitive = elementwise("add", {
   wgsl: ([a, b]) => `(${a} + ${b})`,
-  operand: null,
+  operand: "numeric",
   jointlyLinear: [0, 1],
   jvp: (_, t) => addPresent(t),
   transpose: (ct) => ct,
@@ -30,7 +30,7 @@ export const add = (a: Operand, b: Operand): Value => binary(addPrimitive, a, b)
 
 export const negPrimitive: Primitive<Record<never, never>> = elementwise("neg", {
   wgsl: ([a]) => `(-${a})`,
-  operand: null,
+  operand: "numeric",
   multilinear: true,
   transpose: (ct) => neg(ct),
   fold: ([a]) => {
@@ -44,7 +44,7 @@ export const neg = (x: Operand): Value => unary(negPrimitive, x, {});
 
 export const subPrimitive = elementwise("sub", {
   wgsl: ([a, b]) => `(${a} - ${b})`,
-  operand: null,
+  operand: "numeric",
   jointlyLinear: [0, 1],
   jvp: (_, [a, b]) => (a && b ? sub(a, b) : (a ?? (b ? neg(b) : null))),
   transpose: (ct, _, argument) => (argument === 0 ? ct : neg(ct)),
@@ -60,7 +60,7 @@ export const sub = (a: Operand, b: Operand): Value => binary(subPrimitive, a, b)
 
 export const mulPrimitive = elementwise("mul", {
   wgsl: ([a, b]) => `(${a} * ${b})`,
-  operand: null,
+  operand: "numeric",
   multilinear: true,
   transpose: (ct, node, argument) => mul(ct, node.inputs[1 - argument]!),
   fold: ([a, b]) => {

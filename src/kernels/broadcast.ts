@@ -1,11 +1,10 @@
 // Broadcasting and summing: each other's transposes.
 import { ShapeError } from "../tensor/errors.ts";
-import { broadcastShapes, formatShape, numel, sameShape, type Shape } from "../tensor/shape.ts";
-import { Index } from "../graph/index-map.ts";
+import { broadcastShapes, checkedShape, formatShape, numel, sameShape, type Shape } from "../tensor/shape.ts";
 import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
 import { apply, is, type Node, type Value } from "../graph/node.ts";
 import { primitive, type Primitive } from "../graph/primitive.ts";
-import { padPrimitive, refill, reshape } from "./movement.ts";
+import { refill, reshape } from "./movement.ts";
 import {
   foldSingle,
   kept,
@@ -18,6 +17,7 @@ import {
   type AxisRange,
   type ReduceOptions,
 } from "./reduction.ts";
+import { padPrimitive } from "./slice.ts";
 import sumWgsl from "./wgsl/reduce_sum.wgsl";
 
 export const broadcastPrimitive: Primitive<{ shape: Shape }> = primitive({
@@ -30,12 +30,7 @@ export const broadcastPrimitive: Primitive<{ shape: Shape }> = primitive({
   },
   lowering: {
     kind: "view",
-    pieces: ({ inputs, shape }, at, context) => {
-      const source = inputs[0]!.shape;
-      const lead = shape.length - source.length;
-      const axes = source.map((n, i) => (n === 1 ? "0u" : at.axis(i + lead)));
-      return [{ argument: 0, index: Index.ofAxes(source, axes, context) }];
-    },
+    pieces: ({ inputs }, at) => [{ argument: 0, index: at.unbroadcast(inputs[0]!.shape) }],
   },
   multilinear: true,
   transpose: (ct, { inputs }) => sumTo(ct, inputs[0]!.shape),
@@ -51,8 +46,12 @@ export const broadcastPrimitive: Primitive<{ shape: Shape }> = primitive({
   },
 });
 
-/** Repeats x along new leading axes and axes of extent 1 (NumPy rules). */
-export const broadcastTo = (x: Operand, shape: Shape): Value => apply(broadcastPrimitive, [lift(x)], { shape });
+/**
+ * Repeats x along new leading axes and axes of extent 1 (NumPy rules).
+ * @throws ShapeError when `x` does not broadcast to `shape`
+ */
+export const broadcastTo = (x: Operand, shape: Shape): Value =>
+  apply(broadcastPrimitive, [lift(x)], { shape: checkedShape("broadcastTo", shape) });
 
 /** A reduced value at every position of `shape` that it was reduced from. */
 export const spread = (y: Node, shape: Shape, range: AxisRange): Node =>
@@ -70,7 +69,12 @@ export const sumPrimitive = reduction("sum", sumWgsl, 1, {
   },
 });
 
-/** Sum over `axes` (default: all); [] sums nothing. f32 error stays near one rounding of the sum of magnitudes. */
+/**
+ * Sum over `axes` (default: all; negative ones count from the end); [] sums nothing, an empty axis gives 0. The f32 error
+ * stays near one rounding of the sum of magnitudes.
+ * @throws DTypeError unless x is f32
+ * @throws ArgumentError when an axis does not exist or is named twice
+ */
 export function sum(x: Operand, axes?: Axes, options: ReduceOptions = {}): Value {
   return reduceAxes("sum", lift(x), axes, options, sumRange);
 }

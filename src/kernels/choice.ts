@@ -1,5 +1,5 @@
 // Comparisons, choices between values, and the rectifiers and maxima whose derivatives are choices.
-import { DTypeError } from "../tensor/errors.ts";
+import { ArgumentError, DTypeError } from "../tensor/errors.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { broadcastShapes } from "../tensor/shape.ts";
 import { lift, type Operand } from "../graph/leaves.ts";
@@ -9,23 +9,27 @@ import { mul } from "./arithmetic.ts";
 import { broadcastTo } from "./broadcast.ts";
 import { alignBatch, binary, elementwise, unary } from "./elementwise.ts";
 
-const comparison = (name: string, operator: string): Primitive<Record<never, never>> =>
-  elementwise(name, { wgsl: ([a, b]) => `(${a} ${operator} ${b})`, operand: null, result: "bool", kink: true });
+const comparison = (
+  name: string,
+  operator: string,
+  operand: "numeric" | "any" = "numeric",
+): Primitive<Record<never, never>> =>
+  elementwise(name, { wgsl: ([a, b]) => `(${a} ${operator} ${b})`, operand, result: "bool", kink: true });
 
 export const greaterPrimitive = comparison("greater", ">");
-/** a > b. */
+/** a > b, broadcast; bool. Operands of one dtype, f32 or i32. */
 export const greater = (a: Operand, b: Operand): Value => binary(greaterPrimitive, a, b);
 export const greaterEqualPrimitive = comparison("greaterEqual", ">=");
-/** a >= b. */
+/** a >= b, broadcast; bool. */
 export const greaterEqual = (a: Operand, b: Operand): Value => binary(greaterEqualPrimitive, a, b);
-/** a < b. */
+/** a < b, broadcast; bool. */
 export const less = (a: Operand, b: Operand): Value => greater(b, a);
-/** a <= b. */
+/** a <= b, broadcast; bool. */
 export const lessEqual = (a: Operand, b: Operand): Value => greaterEqual(b, a);
-export const equalPrimitive = comparison("equal", "==");
-/** a == b. */
+export const equalPrimitive = comparison("equal", "==", "any");
+/** a == b, broadcast; bool. Operands of one dtype. */
 export const equal = (a: Operand, b: Operand): Value => binary(equalPrimitive, a, b);
-/** a != b. */
+/** a != b, broadcast; bool. */
 export const notEqual = (a: Operand, b: Operand): Value => logicalNot(equal(a, b));
 
 export const logicalNotPrimitive = elementwise("logicalNot", { wgsl: ([a]) => `(!${a})`, operand: "bool" });
@@ -42,7 +46,10 @@ const same = (a: Node, b: Node): boolean => a === b;
 export const selectPrimitive: Primitive<Record<never, never>> = primitive({
   name: "select",
   aval([condition, a, b]) {
-    if (condition!.dtype !== "bool") throw new DTypeError(`select: expected a bool condition, got ${condition!.dtype}`);
+    if (condition!.dtype !== "bool")
+      throw new DTypeError(
+        `select: expected a bool condition, got ${condition!.dtype}; compare with greater() or equal()`,
+      );
     if (a!.dtype !== b!.dtype)
       throw new DTypeError(`select: branches have dtypes ${a!.dtype} and ${b!.dtype}; use cast()`);
     return { shape: a!.shape, dtype: a!.dtype };
@@ -54,7 +61,10 @@ export const selectPrimitive: Primitive<Record<never, never>> = primitive({
   batch: (inputs, batched, attrs, size) => apply(selectPrimitive, alignBatch(inputs, batched, size), attrs),
   fold: ([, a, b]) => (same(a!, b!) ? a : undefined),
 });
-/** a where the bool `condition` holds, else b; all broadcast. The branch not taken never spoils the result. */
+/**
+ * a where the bool `condition` holds, else b; all broadcast. The branch not taken never spoils the result.
+ * @throws DTypeError when the condition is not bool, or a and b differ in dtype
+ */
 export function select(condition: Operand, a: Operand, b: Operand): Value {
   const dtype = typeof a === "object" ? a.dtype : typeof b === "object" ? b.dtype : "f32";
   const lifted = [lift(condition, "bool"), lift(a, dtype), lift(b, dtype)];
@@ -112,7 +122,7 @@ export const leakyRelu = (x: Operand, { slope = 0.01 }: { slope?: number } = {})
 export const maximumPrimitive = elementwise("maximum", {
   kink: true,
   wgsl: ([a, b]) => `max(${a}, ${b})`,
-  operand: null,
+  operand: "numeric",
   jvp: ({ inputs }, t) => chosen(greaterEqual(inputs[0]!, inputs[1]!), t),
 });
 /** The larger of a and b; where equal, the derivative goes to a. */
@@ -121,14 +131,20 @@ export const maximum = (a: Operand, b: Operand): Value => binary(maximumPrimitiv
 export const minimumPrimitive = elementwise("minimum", {
   kink: true,
   wgsl: ([a, b]) => `min(${a}, ${b})`,
-  operand: null,
+  operand: "numeric",
   jvp: ({ inputs }, t) => chosen(lessEqual(inputs[0]!, inputs[1]!), t),
 });
 /** The smaller of a and b; where equal, the derivative goes to a. */
 export const minimum = (a: Operand, b: Operand): Value => binary(minimumPrimitive, a, b);
 
-/** x limited to [low, high]; derivative 0 at and beyond the limits that bind. */
-export const clamp = (x: Operand, low: number, high: number): Value => maximum(low, minimum(high, x));
+/**
+ * x limited to [low, high], either of which may be infinite; derivative 0 at and beyond the limits.
+ * @throws ArgumentError unless low <= high
+ */
+export function clamp(x: Operand, low: number, high: number): Value {
+  if (!(low <= high)) throw new ArgumentError(`clamp: expected low <= high, got ${low} and ${high}`);
+  return maximum(low, minimum(high, x));
+}
 
 function chosen(condition: Node, [a, b]: readonly Tangent[]): Tangent {
   return a || b ? select(condition, a ?? 0, b ?? 0) : null;

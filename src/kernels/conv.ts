@@ -234,6 +234,7 @@ function kernelOf(op: string, w: Node): [number, number] {
  * @param w [O, C / groups, kh, kw]
  * @returns [..., N, O, oh, ow] with oh = floor((H + top + bottom - (kh - 1) dilation - 1) / stride) + 1, likewise ow
  * @throws ShapeError when x, w and groups do not fit each other, or the kernel is larger than the padded input
+ * @throws DTypeError unless both are f32
  * @throws ArgumentError for a stride, dilation, padding or groups that is not a whole number in its range
  */
 export function conv2d(x: Operand, w: Operand, options: ConvOptions = {}): Value {
@@ -266,6 +267,7 @@ export function conv2d(x: Operand, w: Operand, options: ConvOptions = {}): Value
  * @param w [O, C / groups, kh, kw]
  * @param options those of the convolution, and `input`: [H, W] of x
  * @returns [N, C, H, W]
+ * @throws ShapeError, DTypeError, ArgumentError as {@link conv2d}
  */
 export function convInputGrad(
   ct: Operand,
@@ -274,7 +276,8 @@ export function convInputGrad(
 ): Value {
   const [y, weights] = [lift(ct), lift(w)];
   planeOf("convInputGrad", y.shape, 4);
-  const attrs = attrsOf("convInputGrad", options.input, kernelOf("convInputGrad", weights), options);
+  const input = pairOf("convInputGrad", "input", options.input, 1);
+  const attrs = attrsOf("convInputGrad", input, kernelOf("convInputGrad", weights), options);
   return apply(convInputGradPrimitive, [y, weights], attrs);
 }
 
@@ -284,6 +287,7 @@ export function convInputGrad(
  * @param ct cotangent of the output, [N, O, oh, ow]
  * @param options those of the convolution, and `kernel`: [kh, kw]
  * @returns [O, C / groups, kh, kw]
+ * @throws ShapeError, DTypeError, ArgumentError as {@link conv2d}
  */
 export function convWeightGrad(
   x: Operand,
@@ -291,7 +295,8 @@ export function convWeightGrad(
   options: ConvOptions & { kernel: readonly [number, number] },
 ): Value {
   const [node, y] = [lift(x), lift(ct)];
-  const attrs = attrsOf("convWeightGrad", planeOf("convWeightGrad", node.shape, 4), options.kernel, options);
+  const kernel = pairOf("convWeightGrad", "kernel", options.kernel, 1);
+  const attrs = attrsOf("convWeightGrad", planeOf("convWeightGrad", node.shape, 4), kernel, options);
   sizesOf("convWeightGrad", ["x", "y"], [node, y], attrs);
   return weightGrad({ node, repeat: 1 }, { node: y, repeat: 1 }, attrs);
 }

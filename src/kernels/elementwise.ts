@@ -13,8 +13,8 @@ interface Elementwise<A extends Attrs> {
   helpers?: readonly string[];
   cost?: number;
   result?: DType;
-  /** Dtype that the arguments must have; null: any, all equal. */
-  operand?: DType | null;
+  /** What all arguments must be; default f32. "numeric": f32 or i32, "any": also bool, in each case all the same. */
+  operand?: DType | "numeric" | "any";
   multilinear?: boolean;
   jointlyLinear?: readonly number[];
   kink?: boolean;
@@ -25,16 +25,17 @@ interface Elementwise<A extends Attrs> {
 
 /** Defines an elementwise primitive. Operands have equal shapes: the public functions insert the broadcasts. */
 export function elementwise<A extends Attrs = Record<never, never>>(name: string, e: Elementwise<A>): Primitive<A> {
-  const operand = e.operand === undefined ? "f32" : e.operand;
+  const operand = e.operand ?? "f32";
   const self: Primitive<A> = primitive<A>({
     name,
     aval(inputs) {
       const first = inputs[0]!;
+      const expected = expectedDType(operand, first.dtype);
       for (const x of inputs) {
         if (!sameShape(x.shape, first.shape))
           throw new ShapeError(`${name}: shapes ${formatShape(first.shape)} and ${formatShape(x.shape)} differ`);
-        if (x.dtype !== (operand ?? first.dtype))
-          throw new DTypeError(`${name}: expected ${operand ?? first.dtype} operands, got ${x.dtype}; use cast()`);
+        if (x.dtype !== expected)
+          throw new DTypeError(`${name}: expected ${expected} operands, got ${x.dtype}; use cast()`);
       }
       return { shape: first.shape, dtype: e.result ?? first.dtype };
     },
@@ -51,9 +52,15 @@ export function elementwise<A extends Attrs = Record<never, never>>(name: string
     ...(e.jvp && { jvp: e.jvp }),
     ...(e.transpose && { transpose: e.transpose }),
     ...(e.fold && { fold: e.fold }),
-    batch: (inputs, _batched, attrs, size) => apply(self, alignBatch(inputs, _batched, size), attrs),
+    batch: (inputs, batched, attrs, size) => apply(self, alignBatch(inputs, batched, size), attrs),
   });
   return self;
+}
+
+/** The dtype that all operands must have, given that of the first. */
+function expectedDType(operand: DType | "numeric" | "any", first: DType): string {
+  if (operand === "numeric") return first === "bool" ? "f32 or i32" : first;
+  return operand === "any" ? first : operand;
 }
 
 /** Gives unbatched operands the leading axis that the batched ones have; fused, it is an index with stride 0. */

@@ -1,4 +1,5 @@
 // Transcendental functions, in forms that stay finite and exact wherever their mathematics does.
+import { ArgumentError } from "../tensor/errors.ts";
 import { fill, fillValue, type Operand } from "../graph/leaves.ts";
 import { apply, type Value } from "../graph/node.ts";
 import { add, div, mul, neg, reciprocal, scaled, square } from "./arithmetic.ts";
@@ -73,6 +74,9 @@ export const powConstantPrimitive = elementwise<{ exponent: number }>("pow", {
     if (exponent === 1) return x;
     if (exponent === 2) return square(x!);
     if (exponent === 0.5) return sqrt(x!);
+    // The usual exponent of local response normalisation: roots are exact to rounding, and cheaper.
+    if (exponent === 0.75) return mul(sqrt(x!), sqrt(sqrt(x!)));
+    if (exponent === -0.75) return reciprocal(mul(sqrt(x!), sqrt(sqrt(x!))));
     return exponent === -1 ? reciprocal(x!) : undefined;
   },
 });
@@ -137,9 +141,13 @@ export const softplusPrimitive = elementwise<{ beta: number }>("softplus", {
 /**
  * Softplus log(1 + e^(beta x)) / beta, which is also the smoothed ReLU of the Integrated Hessians paper
  * (arXiv 2002.04138). First derivative s(beta x), second beta s(beta x) s(-beta x): exactly beta / 4 at 0.
+ * @throws ArgumentError unless beta (default 1) is positive and finite
  */
-export const softplus = (x: Operand, { beta = 1 }: { beta?: number } = {}): Value =>
-  unary(softplusPrimitive, x, { beta });
+export function softplus(x: Operand, { beta = 1 }: { beta?: number } = {}): Value {
+  if (!(beta > 0 && beta < Infinity))
+    throw new ArgumentError(`softplus: beta must be positive and finite, got ${beta}`);
+  return unary(softplusPrimitive, x, { beta });
+}
 /** {@link softplus} with the default beta 10 of smoothing at explanation time. */
 export const smoothRelu = (x: Operand, { beta = 10 }: { beta?: number } = {}): Value => softplus(x, { beta });
 

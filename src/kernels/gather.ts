@@ -45,7 +45,7 @@ export const gatherPrimitive: Primitive<GatherAttrs> = primitive<GatherAttrs>({
         {
           argument: 0,
           index: Index.ofAxes(x!.shape, source, context),
-          when: `${unsigned} < ${context.u32(`length:${length}`, length)}`,
+          when: `${unsigned} < ${context.u32(`length`, length)}`,
         },
       ];
     },
@@ -82,18 +82,24 @@ function assertPositions(name: string, indices: Node, data: Shape, shared: numbe
  * Elements of x [..., length, ...] at the i32 positions `indices` along `axis`, whose place the axes of `indices` take.
  * A position outside [0, length) gives 0.
  * @param options.shared number of leading axes that x and `indices` have in common (default 0)
+ * @throws DTypeError unless the indices are i32
+ * @throws ShapeError, ArgumentError when axis, shared axes and indices do not fit `x`
  */
 export function gather(x: Operand, indices: Operand, axis = 0, { shared = 0 }: { shared?: number } = {}): Value {
   const data = lift(x);
   const at = normalizeAxis("gather", axis, data.shape.length);
-  if (shared > at) throw new ArgumentError(`gather: axis ${at} lies within the ${shared} shared axes`);
+  if (!Number.isInteger(shared) || shared < 0 || shared > at)
+    throw new ArgumentError(`gather: shared must be a whole number from 0 to the axis ${at}, got ${shared}`);
   return apply(gatherPrimitive, [data, lift(indices, "i32")], { axis: at, shared });
 }
 
 /** Row `ids[...]` of a table [rows, width] for every id: [..., width]. */
 export const embedding = (table: Operand, ids: Operand): Value => gather(table, ids, 0);
 
-/** The element of each row of x [..., K] that target [...] (i32) names. */
+/**
+ * The element of each row of x [..., K] that target [...] (i32, broadcast) names; 0 where it names none.
+ * @throws ShapeError when x is a scalar or target does not broadcast to its rows
+ */
 export function takeTarget(x: Operand, target: Operand): Value {
   const data = lift(x);
   const rank = data.shape.length - 1;
@@ -193,6 +199,8 @@ export const placePrimitive: Primitive<ScatterAttrs> = primitive<ScatterAttrs>({
 /**
  * Zeros of length `size` along `axis`, with `updates` added at the i32 positions `indices`: the transpose of
  * {@link gather}. Positions may repeat; the order of additions is fixed. A position outside [0, size) is left out.
+ * @param updates f32, with the axes of `indices` at `axis`
+ * @throws ShapeError, DTypeError, ArgumentError when indices, updates, size and axis do not fit each other
  */
 export function scatterAdd(indices: Operand, updates: Operand, size: number, axis = 0): Value {
   const [positions, values] = [lift(indices, "i32"), lift(updates)];
@@ -210,8 +218,15 @@ export function scatterAdd(indices: Operand, updates: Operand, size: number, axi
   });
 }
 
-/** 1 at position indices[...] of a new last axis of length `depth`, 0 elsewhere (everywhere, if there is no such position). */
+/**
+ * 1 at position indices[...] of a new last axis of length `depth`, 0 elsewhere (everywhere, if there is no such position).
+ * @param indices i32 [...]
+ * @returns f32 [..., depth]
+ * @throws ArgumentError when the depth is not a whole number >= 0
+ */
 export function oneHot(indices: Operand, depth: number): Value {
+  if (!Number.isInteger(depth) || depth < 0)
+    throw new ArgumentError(`oneHot: depth must be a whole number >= 0, got ${depth}`);
   const positions = lift(indices, "i32");
   const rank = positions.shape.length;
   return apply(scatterAddPrimitive, [positions, fill(positions.shape, 1)], { axis: rank, shared: rank, size: depth });

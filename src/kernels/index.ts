@@ -103,16 +103,9 @@ export { concat, concatPrimitive, pad, stack } from "./join.ts";
 export { matmul, matmulPrimitive, type MatmulOptions } from "./matmul.ts";
 export {
   expandDims,
-  flip,
-  flipPrimitive,
-  index,
   moveAxis,
-  padPrimitive,
   reshape,
   reshapePrimitive,
-  slice,
-  sliceAxis,
-  slicePrimitive,
   squeeze,
   transpose,
   transposePrimitive,
@@ -151,5 +144,6 @@ export {
   min,
   type ReduceOptions,
 } from "./reduce.ts";
+export { flip, flipPrimitive, index, padPrimitive, slice, sliceAxis, slicePrimitive } from "./slice.ts";
 export { logSoftmax, softmax, softmaxPrimitive, softmaxTangentPrimitive } from "./softmax.ts";
 export { type Padding } from "./window.ts";

@@ -1,13 +1,14 @@
 // Larger values from smaller ones.
-import { ArgumentError, ShapeError } from "../tensor/errors.ts";
+import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
 import { formatShape, normalizeAxis } from "../tensor/shape.ts";
 import { Index } from "../graph/index-map.ts";
 import { fill, lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Value } from "../graph/node.ts";
 import { primitive, type Primitive } from "../graph/primitive.ts";
 import { broadcastTo } from "./broadcast.ts";
-import { add, mul, sub } from "./arithmetic.ts";
-import { expandDims, padPrimitive, sliceAxis } from "./movement.ts";
+import { select } from "./choice.ts";
+import { expandDims } from "./movement.ts";
+import { padPrimitive, sliceAxis } from "./slice.ts";
 
 export const concatPrimitive: Primitive<{ axis: number }> = primitive({
   name: "concat",
@@ -17,9 +18,10 @@ export const concatPrimitive: Primitive<{ axis: number }> = primitive({
       const fits = x.shape.length === first.shape.length && x.shape.every((n, i) => i === axis || n === first.shape[i]);
       if (!fits)
         throw new ShapeError(
-          `concat: ${formatShape(x.shape)} does not fit ${formatShape(first.shape)} along axis ${axis}`,
+          `concat: ${formatShape(x.shape)} does not fit ${formatShape(first.shape)}: all axes but ${axis} must be equal`,
         );
-      if (x.dtype !== first.dtype) throw new ShapeError(`concat: dtypes ${first.dtype} and ${x.dtype} differ`);
+      if (x.dtype !== first.dtype)
+        throw new DTypeError(`concat: dtypes ${first.dtype} and ${x.dtype} differ; use cast()`);
     }
     const extent = inputs.reduce((n, x) => n + x.shape[axis]!, 0);
     return { shape: first.shape.map((n, i) => (i === axis ? extent : n)), dtype: first.dtype };
@@ -32,10 +34,9 @@ export const concatPrimitive: Primitive<{ axis: number }> = primitive({
         const offset = start;
         start += x.shape[axis]!;
         const axes = at.axes();
-        const end = context.u32(`end${argument}:${start}`, start);
+        const end = context.u32(`end${argument}`, start);
         const when = `${axes[axis]!} < ${end}`;
-        if (offset > 0)
-          axes[axis] = context.let(`${axes[axis]!} - ${context.u32(`end${argument - 1}:${offset}`, offset)}`);
+        if (offset > 0) axes[axis] = context.let(`${axes[axis]!} - ${context.u32(`end${argument - 1}`, offset)}`);
         return { argument, index: Index.ofAxes(x.shape, axes, context), ...(argument < inputs.length - 1 && { when }) };
       });
     },
@@ -58,7 +59,11 @@ export const concatPrimitive: Primitive<{ axis: number }> = primitive({
   fold: (inputs) => (inputs.length === 1 ? inputs[0] : undefined),
 });
 
-/** Joins values along an existing axis. */
+/**
+ * Joins values along an existing axis (negative: from the end); all other axes must be equal.
+ * @throws ShapeError, DTypeError when the values do not fit each other
+ * @throws ArgumentError for an empty list or an axis that does not exist
+ */
 export function concat(xs: readonly Operand[], axis: number): Value {
   if (xs.length === 0) throw new ArgumentError("concat: expected at least one value");
   // Each source is one binding of the kernel, and an adapter grants at least eight.
@@ -67,14 +72,18 @@ export function concat(xs: readonly Operand[], axis: number): Value {
   return apply(concatPrimitive, nodes, { axis: normalizeAxis("concat", axis, nodes[0]!.shape.length) });
 }
 
-/** Joins values of equal shape along a new axis. */
+/** Joins values of equal shape along a new axis (default 0; negative: from the end of the result). */
 export const stack = (xs: readonly Operand[], axis = 0): Value =>
   concat(
     xs.map((x) => expandDims(x, axis)),
     axis,
   );
 
-/** Surrounds x with `value`: widths [low, high] for each axis, none negative. */
+/**
+ * Surrounds x with `value` (default 0; of the dtype of x).
+ * @param widths [low, high] for each axis, none negative
+ * @throws ShapeError unless there is one pair of whole numbers >= 0 per axis
+ */
 export function pad(x: Operand, widths: readonly (readonly [number, number])[], value = 0): Value {
   const node = lift(x);
   if (widths.length !== node.shape.length || widths.flat().some((n) => !Number.isInteger(n) || n < 0)) {
@@ -85,7 +94,6 @@ export function pad(x: Operand, widths: readonly (readonly [number, number])[], 
   const attrs = { low: widths.map((w) => w[0]), high: widths.map((w) => w[1]), interior: widths.map(() => 0) };
   const zeros = apply(padPrimitive, [node], attrs);
   if (value === 0) return zeros;
-  // Constant borders as a sum: inside 0, outside `value`.
-  const inside = apply(padPrimitive, [fill(node.shape, 1)], attrs);
-  return add(zeros, mul(sub(1, inside), value));
+  // A choice, not a sum: infinities outside must not meet the zeros of a mask.
+  return select(apply(padPrimitive, [fill(node.shape, 1, "bool")], attrs), zeros, value);
 }

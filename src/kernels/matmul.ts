@@ -1,5 +1,5 @@
 // Matrix products. The family is closed: each transpose of a product is again a product with other flags.
-import { ShapeError } from "../tensor/errors.ts";
+import { DTypeError, ShapeError } from "../tensor/errors.ts";
 import { broadcastShapes, formatShape, numel, type Shape } from "../tensor/shape.ts";
 import { lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
@@ -38,6 +38,9 @@ function dimsOf([a, b]: readonly Node[], { ta, tb }: MatmulAttrs): Dims {
 export const matmulPrimitive: Primitive<MatmulAttrs> = primitive({
   name: "matmul",
   aval: (inputs, attrs) => {
+    for (const x of inputs) {
+      if (x.dtype !== "f32") throw new DTypeError(`matmul: expected f32 operands, got ${x.dtype}; use cast()`);
+    }
     const { lead, m, n } = dimsOf(inputs, attrs);
     return { shape: [...lead, m, n], dtype: "f32" };
   },
@@ -92,7 +95,8 @@ export interface MatmulOptions {
 
 /**
  * Matrix product [..., M, K] x [..., K, N] -> [..., M, N]; leading axes broadcast.
- * @throws ShapeError if an operand has fewer than two axes or the inner extents differ
+ * @throws ShapeError if an operand has fewer than two axes, the inner extents differ or leading axes do not broadcast
+ * @throws DTypeError unless both are f32
  */
 export function matmul(
   a: Operand,
@@ -101,12 +105,14 @@ export function matmul(
 ): Value {
   const [x, y] = [lift(a), lift(b)];
   if (x.shape.length < 2 || y.shape.length < 2) {
-    throw new ShapeError(`matmul: expected at least two axes, got ${formatShape(x.shape)} and ${formatShape(y.shape)}`);
+    throw new ShapeError(
+      `matmul: expected at least two axes, got ${formatShape(x.shape)} and ${formatShape(y.shape)}; use expandDims() on a vector`,
+    );
   }
-  const { lead, m, n } = dimsOf([x, y], { ta, tb });
+  const { lead, m, n, k } = dimsOf([x, y], { ta, tb });
   // One shared right operand: its leading axes are further rows of one large product.
   if (lead.length > 0 && !ta && numel(y.shape.slice(0, -2)) === 1) {
-    const rows = apply(matmulPrimitive, [reshape(x, [-1, x.shape.at(-1)!]), reshape(y, y.shape.slice(-2))], { ta, tb });
+    const rows = apply(matmulPrimitive, [reshape(x, [numel(lead) * m, k]), reshape(y, y.shape.slice(-2))], { ta, tb });
     return reshape(rows, [...lead, m, n]);
   }
   const whole = [x, y].map((z) =>

@@ -62,39 +62,51 @@ function weightedSum(y: Node, t: Node, x: Node, range: AxisRange): Tangent {
 
 // ---- public functions ----------------------------------------------------------------------------------------------
 
-/** Arithmetic mean over `axes` (default: all). */
+/** Arithmetic mean over `axes` (default: all; negative ones count from the end); NaN over an empty axis. f32 only. */
 export function mean(x: Operand, axes?: Axes, options: ReduceOptions = {}): Value {
   const value = lift(x);
   const total = sum(value, axes, options);
   return mul(total, numel(total.shape) / numel(value.shape));
 }
 
-/** Largest element over `axes` (default: all); where several are equal, the derivative goes to the first. */
+/**
+ * Largest element over `axes` (default: all; negative ones count from the end); where several are equal, the derivative
+ * goes to the first. f32 only.
+ * @throws ArgumentError when a reduced axis is empty
+ */
 export function max(x: Operand, axes?: Axes, options: ReduceOptions = {}): Value {
   return reduceAxes("max", lift(x), axes, options, (v, range) => longReduction(maxPrimitive, v, range));
 }
 
-/** Smallest element over `axes` (default: all); where several are equal, the derivative goes to the first. */
+/** Smallest element over `axes`, as {@link max}. */
 export function min(x: Operand, axes?: Axes, options: ReduceOptions = {}): Value {
   return neg(max(neg(x), axes, options));
 }
 
-/** Position (i32) of the first maximum along `axis` (default: the last). Not differentiable. */
+/**
+ * Position (i32) of the first maximum along `axis` (default: the last) of an f32 value. Not differentiable.
+ * @throws ArgumentError when the axis is empty or does not exist
+ */
 export function argmax(x: Operand, axis = -1, { keepDims = false }: ReduceOptions = {}): Value {
   const value = lift(x);
   const start = normalizeAxis("argmax", axis, value.shape.length);
-  assertNotEmpty("argmax", value.shape, [start]);
-  const y = apply(argmaxPrimitive, [value], { start, end: start + 1 });
-  return keepDims ? reshape(y, kept(value.shape, { start, end: start + 1 })) : y;
+  const range = { start, end: start + 1 };
+  assertNotEmpty("argmax", value.shape, range);
+  const y = apply(argmaxPrimitive, [value], range);
+  return keepDims ? reshape(y, kept(value.shape, range)) : y;
 }
 
-/** log(sum(exp(x))) over `axes` (default: all), without overflow. */
+/**
+ * log(sum(exp(x))) over `axes` (default: all; negative ones count from the end), without overflow. f32 only.
+ * @throws ArgumentError when a reduced axis is empty
+ */
 export function logSumExp(x: Operand, axes?: Axes, options: ReduceOptions = {}): Value {
   return reduceAxes("logSumExp", lift(x), axes, options, (v, range) => longReduction(logSumExpPrimitive, v, range));
 }
 
 /** Two stages where the length has a suitable divisor, else one. Needs reduce(reduce(rows)) = reduce(all). */
 function longReduction(prim: Primitive<AxisRange>, x: Value, range: AxisRange): Value {
+  assertNotEmpty(prim.name, x.shape, range);
   const { outer, length, inner } = split(x.shape, range);
   const rows = length <= LONG ? 1 : divisorNearRoot(length);
   if (rows < 16) return apply(prim, [x], range);

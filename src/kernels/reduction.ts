@@ -47,6 +47,7 @@ export function reduction(
   return self;
 }
 
+/** `shape` without the axes of the range. */
 export const remaining = (shape: Shape, { start, end }: AxisRange): Shape => [
   ...shape.slice(0, start),
   ...shape.slice(end),
@@ -78,7 +79,6 @@ export function reduceAxes(
   reduce: (x: Value, range: AxisRange) => Value,
 ): Value {
   const sorted = normalizeAxes(name, axes, x.shape.length);
-  if (name !== "sum") assertNotEmpty(name, x.shape, sorted);
   const y = runs(sorted).reduceRight(reduce, x);
   return keepDims
     ? reshape(
@@ -88,10 +88,10 @@ export function reduceAxes(
     : y;
 }
 
-export function assertNotEmpty(name: string, shape: Shape, axes: readonly number[]): void {
-  if (axes.some((axis) => shape[axis] === 0)) {
-    throw new ArgumentError(`${name}: nothing to choose from: a reduced axis of ${formatShape(shape)} has length 0`);
-  }
+/** @throws ArgumentError when the range holds no element: only a sum has a value then */
+export function assertNotEmpty(name: string, shape: Shape, { start, end }: AxisRange): void {
+  if (numel(shape.slice(start, end)) > 0) return;
+  throw new ArgumentError(`${name}: nothing to choose from: a reduced axis of ${formatShape(shape)} has length 0`);
 }
 
 function runs(axes: readonly number[]): AxisRange[] {

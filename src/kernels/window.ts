@@ -21,7 +21,7 @@ export interface Window {
   readonly dilation: readonly [number, number];
 }
 
-/** Checks that x is f32 or i32 with at least `rank` axes and gives the lengths of its last two. */
+/** Checks that there are at least `rank` axes, none of them empty, and gives the lengths of the last two. */
 export function planeOf(op: string, shape: Shape, rank: number): [number, number] {
   if (shape.length < rank || shape.some((n) => n < 1)) {
     const expected = rank === 4 ? "[N, C, H, W]" : "[..., H, W]";
@@ -42,7 +42,7 @@ export function pairOf(op: string, name: string, value: Pair, least: number): [n
 }
 
 /** Input positions from the first to one past the last tap of a window. */
-export const extentOf = (kernel: number, dilation: number): number => (kernel - 1) * dilation + 1;
+const extentOf = (kernel: number, dilation: number): number => (kernel - 1) * dilation + 1;
 
 /** Padding spelled out as [top, left, bottom, right]. */
 export function paddingOf(

@@ -9,4 +9,5 @@ export * from "./sequential.ts";
 export * from "./train.ts";
 export { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "./import/safetensors.ts";
 export type { SafetensorsDType, SafetensorsEntry } from "./import/safetensors.ts";
+export { OpenShapeError, type InputShapes } from "./import/input-shape.ts";
 export * from "./import/tfjs.ts";

@@ -13,16 +13,6 @@ export interface ModelInput {
   readonly dtype: DType;
 }
 
-/** How a picture becomes an input: element = channel value in 0..255 * scale + offset, channels first. */
-export interface Preprocessing {
-  readonly layout: "NCHW";
-  readonly width: number;
-  readonly height: number;
-  readonly channels: "grey" | "rgb" | "bgr";
-  readonly scale: number;
-  readonly offset: number;
-}
-
 /** Sees each named intermediate value while a model is traced, and may replace it. */
 export type Tap = (name: string, value: Value) => Value;
 
@@ -31,7 +21,6 @@ export interface Model {
   readonly inputs: readonly ModelInput[];
   /** Names of the classes, in the order of the last axis of the output, if they are known. */
   readonly classes?: readonly string[];
-  readonly preprocessing?: Preprocessing;
   /** Weights on the device, by name; freed by {@link Model.dispose}. */
   readonly parameters: Readonly<Record<string, Tensor>>;
   /**
@@ -48,7 +37,6 @@ export interface Model {
 /** Facts about a model that its file does not hold. */
 export interface ModelOptions {
   readonly classes?: readonly string[];
-  readonly preprocessing?: Preprocessing;
 }
 
 /** The only output of a model, or the named one of several. */

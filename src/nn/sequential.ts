@@ -50,7 +50,7 @@ export function modelOf(
   inputShape: Shape,
   options: NetworkModelOptions = {},
 ): Model {
-  const { input = "x", dtype = "f32", classes, preprocessing } = options;
+  const { input = "x", dtype = "f32", classes } = options;
   const [first] = Object.values(parameters);
   if (!first) throw new ArgumentError("modelOf: the network has no parameters, hence no device");
   const inputs = [{ name: input, shape: inputShape, dtype }];
@@ -59,7 +59,6 @@ export function modelOf(
     inputs,
     parameters,
     ...(classes && { classes }),
-    ...(preprocessing && { preprocessing }),
     apply(given, tap) {
       checkInputs(inputs, given);
       return network.apply(parameters, given[input]!, tap);

@@ -67,10 +67,14 @@ export async function train(device: Device, options: TrainOptions): Promise<Trai
       if (signal?.aborted) break;
       program ??= compile(device, trainStep(options, names, Object.keys(state)), [...carried, ...batch]);
       const inputs = batch.map((array) => device.tensor(array));
-      const [loss, ...fresh] = await program.run([...carried, ...inputs]);
-      [...carried, ...inputs].forEach((t) => t.dispose());
-      carried = fresh;
-      pending.push(loss!);
+      try {
+        const [loss, ...fresh] = await program.run([...carried, ...inputs]);
+        pending.push(loss!);
+        carried.forEach((t) => t.dispose());
+        carried = fresh;
+      } finally {
+        inputs.forEach((t) => t.dispose());
+      }
       steps++;
       if (pending.length >= reportEvery) await report();
     }

@@ -71,7 +71,7 @@ export function axpy(a: Array64, factor: number, b: Array64): Array64 {
 /** Zeros of a shape. */
 export const zeros = (shape: Shape): Array64 => ({ shape, data: new Float64Array(numel(shape)) });
 
-/** Largest |a - b|, relative to the largest |b| (at least `floor`); infinite where only one is NaN. */
+/** Largest |a - b|, relative to the largest |b| (at least `floor`); infinite where only one is finite, or lengths differ. */
 export function worstError(a: Array64, b: Array64, floor = 1e-3): number {
   let worst = 0;
   let scale = floor;

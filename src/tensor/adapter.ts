@@ -18,7 +18,6 @@ export interface AdapterInfo {
 interface Globals {
   navigator?: { gpu?: GPU };
   document?: unknown;
-  importScripts?: unknown;
   WorkerGlobalScope?: unknown;
   process?: { versions?: { node?: string }; env: Record<string, string | undefined> };
   Deno?: unknown;
@@ -34,7 +33,8 @@ const SWIFTSHADER = [
   "/opt/google/chrome",
 ];
 
-export function detectRuntime(): Runtime {
+/** The environment, by the globals that only it has. */
+function detectRuntime(): Runtime {
   if (globals.Deno !== undefined) return "deno";
   if (globals.Bun !== undefined) return "bun";
   // Electron has both a document and process.versions.node, and its WebGPU is the browser's.
@@ -43,6 +43,7 @@ export function detectRuntime(): Runtime {
   return globals.WorkerGlobalScope !== undefined ? "worker" : "other";
 }
 
+/** The facts of an adapter that choose kernels and appear in reports. */
 export function describeAdapter(info: GPUAdapterInfo): AdapterInfo {
   const { vendor, architecture, device, description } = info;
   const text = `${vendor} ${architecture} ${device} ${description}`;

@@ -1,6 +1,7 @@
 import { describeAdapter, findAdapter, type AdapterInfo } from "./adapter.ts";
 import { BYTES_PER_ELEMENT, type DType } from "./dtype.ts";
-import { AumannError, DeviceLostError, LimitError, OutOfMemoryError, ShaderError } from "./errors.ts";
+import { inErrorScope, typedError } from "./error-scope.ts";
+import { AumannError, DeviceLostError, LimitError } from "./errors.ts";
 import { elementsOf, hostArray, type HostArray } from "./host.ts";
 import { BufferPool, BufferUsage, formatBytes, type Allocation } from "./pool.ts";
 import { compilePipeline } from "./shader.ts";
@@ -155,7 +156,9 @@ export class Device {
   allocate(bytes: number, label?: string): Allocation {
     this.assertAlive();
     const { maxBufferSize, maxStorageBufferBindingSize } = this.limits;
-    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    // Buffers come in multiples of 16 bytes; some adapters' limits do not.
+    const limit = most - (most % 16);
     if (bytes > limit) {
       throw new LimitError(
         `${label ?? "a tensor"} needs ${formatBytes(bytes)} in one buffer, and this adapter binds at most ` +
@@ -233,20 +236,16 @@ export class Device {
   }
 
   /**
-   * Runs WebGPU calls and turns what goes wrong in them into errors of this package. Calls of two such blocks must not be
-   * interleaved: error scopes are a stack.
+   * Runs WebGPU calls and turns what goes wrong in them into errors of this package. Error scopes are a stack: blocks of
+   * synchronous work may run concurrently, blocks that await must not be interleaved.
    * @param what names the work in the message
    * @throws ShaderError for a command that validation refuses
    * @throws OutOfMemoryError when the device has no memory left
    */
   async withErrorScope<T>(what: string, work: () => T | Promise<T>): Promise<T> {
     this.assertAlive();
-    const filters = ["validation", "out-of-memory", "internal"] as const;
-    filters.forEach((filter) => this.gpu.pushErrorScope(filter));
-    const settled = await settle(work);
-    const errors = await Promise.all(filters.map(() => this.gpu.popErrorScope())).catch(() => []);
+    const { settled, error } = await inErrorScope(this.gpu, work);
     this.assertAlive();
-    const error = errors.find((candidate) => candidate !== null);
     // What WebGPU refused is the likelier reason for whatever the work itself threw afterwards.
     if (error) throw typedError(what, error, "thrown" in settled ? settled.thrown : undefined);
     if ("thrown" in settled) throw settled.thrown;
@@ -287,23 +286,4 @@ export class Device {
     this.#fault = undefined;
     if (fault !== undefined) throw fault;
   }
-}
-
-async function settle<T>(work: () => T | Promise<T>): Promise<{ value: T } | { thrown: unknown }> {
-  try {
-    return { value: await work() };
-  } catch (thrown) {
-    return { thrown };
-  }
-}
-
-function typedError(what: string, error: GPUError, cause?: unknown): AumannError {
-  const kind = (Object.getPrototypeOf(error) as object | null)?.constructor.name;
-  if (kind === "GPUOutOfMemoryError") {
-    const advice = "dispose of tensors, or use a smaller batch";
-    return new OutOfMemoryError(`${what}: the device is out of memory; ${advice}`, { cause });
-  }
-  if (kind === "GPUValidationError")
-    return new ShaderError(`${what} was refused by WebGPU: ${error.message}`, { cause });
-  return new AumannError(`${what} failed inside the driver: ${error.message}`, { cause });
 }

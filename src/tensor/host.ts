@@ -1,6 +1,6 @@
 import type { DType } from "./dtype.ts";
 import { ArgumentError, ShapeError } from "./errors.ts";
-import { formatShape, numel, type Shape } from "./shape.ts";
+import { checkedShape, formatShape, numel, type Shape } from "./shape.ts";
 
 /** An array in the memory of the program, row-major. */
 export interface HostArray {
@@ -18,15 +18,13 @@ export interface HostArray {
  * @throws ArgumentError when a number does not fit i32
  */
 export function hostArray(data: ArrayLike<number>, shape: Shape = [data.length], dtype: DType = "f32"): HostArray {
-  if (!shape.every((length) => Number.isSafeInteger(length) && length >= 0)) {
-    throw new ShapeError(`shape ${formatShape(shape)} is not made of whole numbers >= 0`);
-  }
+  const own = checkedShape("array", shape);
   if (numel(shape) !== data.length) {
     throw new ShapeError(
       `shape ${formatShape(shape)} has ${numel(shape)} elements, but ${data.length} numbers were given`,
     );
   }
-  return { shape: [...shape], dtype, data: convert(data, dtype) };
+  return { shape: own, dtype, data: convert(data, dtype) };
 }
 
 /** The bytes of a device buffer as elements of a type. */

@@ -19,6 +19,16 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
+/**
+ * A copy of `shape`, which the caller may go on changing.
+ * @param op names the operation in the message
+ * @throws ShapeError when a length is not a whole number >= 0
+ */
+export function checkedShape(op: string, shape: Shape): Shape {
+  if (shape.every((length) => Number.isSafeInteger(length) && length >= 0)) return [...shape];
+  throw new ShapeError(`${op}: shape ${formatShape(shape)} is not made of whole numbers >= 0`);
+}
+
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((length, axis) => length === b[axis]);
 }

@@ -102,8 +102,18 @@ export interface ColorBarOptions extends ChartText {
 }
 
 /** The legend of a heat map: its colours with the values they stand for. */
-export function colorBar({ title, description, colors, low, high, width = 320 }: ColorBarOptions): string {
-  checkSize("colorBar: width", width, 120);
+export function colorBar(options: ColorBarOptions): string {
+  const { title, low, high, width = 320 } = options;
+  const description = options.description ?? `Colours from ${formatNumber(low)} to ${formatNumber(high)}.`;
+  return drawing(width, LEGEND_HEIGHT, { title, description }, legendMarkup({ ...options, width }));
+}
+
+export const LEGEND_HEIGHT = 80;
+export const LEGEND_WIDTH = 120;
+
+/** The legend as a part of a larger drawing: `width` by {@link LEGEND_HEIGHT} pixels from the origin. */
+export function legendMarkup({ title, colors, low, high, width }: ColorBarOptions & { width: number }): string {
+  checkSize("colorBar: width", width, LEGEND_WIDTH);
   checkFinite("colorBar: low and high", [low, high]);
   if (low >= high) throw new ArgumentError(`colorBar: low ${low} must be below high ${high}`);
   const [left, length, cells] = [16, width - 32, 128];
@@ -124,7 +134,5 @@ export function colorBar({ title, description, colors, low, high, width = 320 }:
     const line = element("line", { x1: x, x2: x, y1: 50, y2: 55, class: "axis", stroke: "#69717c" });
     return line + label(x, 69, formatNumber(value), { anchor: anchors[i]!, className: "soft" });
   });
-  const text = description ?? `Colours from ${formatNumber(low)} to ${formatNumber(high)}.`;
-  const body = label(16, 24, ellipsis(title, width - 32)) + boxes.join("") + marks.join("");
-  return drawing(width, 80, { title, description: text }, body);
+  return label(16, 24, ellipsis(title, width - 32)) + boxes.join("") + marks.join("");
 }

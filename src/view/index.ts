@@ -20,8 +20,17 @@ export {
   type NumericArray,
   type Raster,
   rasterOf,
+  resizeRaster,
 } from "./raster.ts";
 export { type Cell, type Figure, type ReportOptions, type ReportSection, type Table, report } from "./report.ts";
 export { formatNumber, percentile } from "./scale.ts";
-export { type LabelledStripOptions, type StripOptions, labelledStrip, strip } from "./strip.ts";
+export {
+  type LabelledStripOptions,
+  type Legend,
+  type PictureSvgOptions,
+  type StripOptions,
+  labelledStrip,
+  pictureSvg,
+  strip,
+} from "./strip.ts";
 export { type ChartText, escapeText } from "./svg.ts";

@@ -170,8 +170,19 @@ function samples(from: number, to: number, interpolation: Interpolation) {
   });
 }
 
-/** Resizes pixels to width x height. Colours are interpolated as stored (sRGB). */
-export function resizeRaster(image: Raster, width: number, height: number, interpolation: Interpolation): Raster {
+/**
+ * Resizes pixels to width x height. Colours are interpolated as stored (sRGB); nothing is averaged when a picture shrinks.
+ *
+ * @param interpolation default "nearest".
+ */
+export function resizeRaster(
+  image: Raster,
+  width: number,
+  height: number,
+  interpolation: Interpolation = "nearest",
+): Raster {
+  checkWhole("resizeRaster: width", width, 1);
+  checkWhole("resizeRaster: height", height, 1);
   if (image.width === width && image.height === height) return image;
   const data = new Uint8ClampedArray(width * height * 4);
   for (let k = 0; k < 4; k++) {

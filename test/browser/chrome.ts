@@ -10,7 +10,7 @@ const ADVICE =
   "or name yours in PUPPETEER_EXECUTABLE_PATH.";
 
 /** PUPPETEER_EXECUTABLE_PATH, else Chrome or Chromium on the PATH, else what puppeteer has downloaded. */
-function findBrowser(): string {
+export function findBrowser(): string {
   const named = process.env["PUPPETEER_EXECUTABLE_PATH"];
   if (named) {
     if (isExecutable(named)) return named;

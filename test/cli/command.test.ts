@@ -158,6 +158,26 @@ describe("the command aumann", () => {
     expect(existsSync(join(folder, "never"))).toBe(false);
   });
 
+  test("a model that leaves the size of its pictures open asks for it", async () => {
+    const open = join(folder, "open");
+    mkdirSync(open);
+    const json = readFileSync(join(model, "model.json"), "utf8").replace("[null,8,8,3]", "[null,null,null,3]");
+    writeFileSync(join(open, "model.json"), json);
+    writeFileSync(join(open, "w.bin"), readFileSync(join(model, "w.bin")));
+    const args = ["--model", open, "--image", picture, "--steps", "2", "--out", join(folder, "open-out")];
+    expect(await main(args)).toBe(1);
+    expect(printed[0]).toMatch(/leaves the size of its pictures open; say --preprocess size=HEIGHTxWIDTH/);
+    expect(await main([...args, "--preprocess", "size=8x8,layout=NHWC"]), printed.join()).toBe(0);
+  });
+
+  test("a model whose shards are missing", async () => {
+    const partial = join(folder, "partial");
+    mkdirSync(partial);
+    writeFileSync(join(partial, "model.json"), readFileSync(join(model, "model.json")));
+    expect(await main(["--model", partial, "--image", picture])).toBe(1);
+    expect(printed.join()).toMatch(/w.bin is missing/);
+  });
+
   test.each([
     ["a missing picture", ["--image", join(folder, "gone.png")], /gone.png: there is no such file/],
     ["a folder as picture", ["--image", folder], /it is a folder/],

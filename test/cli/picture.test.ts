@@ -128,6 +128,13 @@ describe("decodePicture", () => {
     ["text", new TextEncoder().encode("hello"), /test is neither a PNG nor a JPEG/],
     ["an empty file", new Uint8Array(0), /neither/],
     ["half a JPEG", Uint8Array.of(0xff, 0xd8, 0xff, 0xe0, 0, 16), /cannot be decoded/],
+    [
+      "a PNG of a trillion pixels",
+      png(2 ** 20, 8, 0, Array<number[]>(1).fill([1]))
+        .with(17, 16)
+        .with(21, 16),
+      /more than 100 million/,
+    ],
     ["half a PNG", png(2, 8, 0, [[1, 2]]).subarray(0, 40), /cannot be decoded/],
   ])("%s is refused", (_what, bytes, message) => {
     expect(() => decodePicture(bytes, "test")).toThrow(FormatError);

@@ -53,6 +53,7 @@ describe("facts about a model", () => {
     expect(() => factsBeside(write("aumann.json", "[]"))).toThrow(/must hold one JSON object/);
     expect(() => factsBeside(write("aumann.json", '{ "classes": 5 }'))).toThrow(/classes cannot be 5/);
     expect(() => factsBeside(write("aumann.json", '{ "classes": "gone.txt" }'))).toThrow(/there is no file .*gone.txt/);
+    expect(() => factsBeside(write("aumann.json", '{ "classes": "../up.txt" }'))).toThrow(/leads out of the folder/);
     expect(() => readClasses(write("c.json", "{}"))).toThrow(/must hold a JSON list/);
   });
 });

@@ -1,6 +1,6 @@
 // The memory plan of many programs, replayed step by step.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { base } from "../../src/compiler/fuse.ts";
+import { base } from "../../src/compiler/regions.ts";
 import { bytesOf } from "../../src/compiler/plan.ts";
 import { Program, splitWorkgroups } from "../../src/compiler/program.ts";
 import { constantPrimitive, inputPrimitive } from "../../src/graph/leaves.ts";

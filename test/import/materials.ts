@@ -1,8 +1,7 @@
-// Models and pictures that the tests read but the repository does not hold.
+// Models and test vectors that the tests read but the repository does not hold.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { decode } from "fast-png";
 import { cacheFolder } from "../../src/cli/fetch.ts";
 
 /** The folder of shared materials beside the repository, or what $AUMANN_SHARED names. */
@@ -32,20 +31,6 @@ export function debianFile(name: string, path: string): string | undefined {
 function absent(what: string): undefined {
   if (process.env["CI"] === "true") throw new Error(`absent: ${what}; in CI it must be there`);
   console.warn(`absent: ${what}; its test is left out`);
-}
-
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: number;
-  /** 0..255, row-major, channels last. */
-  readonly data: ArrayLike<number>;
-}
-
-/** A picture of scikit-image. */
-export function photograph(name: string): Picture | undefined {
-  const file = debianFile("python3-skimage", `usr/lib/python3/dist-packages/skimage/data/${name}.png`);
-  return file === undefined ? undefined : decode(readFileSync(file));
 }
 
 /** Files of a folder by name, for loaders that ask for them. */

@@ -6,7 +6,7 @@ import { modelFunction } from "../../src/nn/model.ts";
 import { loadOnnx } from "../../src/nn/import/onnx.ts";
 import { readSafetensors } from "../../src/nn/import/safetensors.ts";
 import { withCleanDevice } from "../gpu.ts";
-import { drawings, drawStrokes } from "./drawing.ts";
+import { drawings, drawStrokes } from "../../scripts/drawing.ts";
 
 const detypify = ["detypify-service", "0.3.0"] as const;
 

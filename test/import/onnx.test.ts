@@ -1,8 +1,10 @@
 import minimal from "protobufjs/minimal.js";
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/compiler/program.ts";
-import { FormatError } from "../../src/tensor/errors.ts";
+import { ArgumentError, FormatError } from "../../src/tensor/errors.ts";
+import { OpenShapeError } from "../../src/nn/import/input-shape.ts";
 import { loadOnnx } from "../../src/nn/import/onnx.ts";
+import type { Model } from "../../src/nn/model.ts";
 import { withCleanDevice } from "../gpu.ts";
 
 /** Writes protobuf: a list of [field, content], where a list is a message, text or a number itself. */
@@ -124,4 +126,114 @@ describe("loadOnnx", () => {
       await expect(loading).rejects.toThrow(message);
     }),
   );
+
+  test("one shape stands for the inputs that are open", () =>
+    withCleanDevice(async (device) => {
+      const open = model([11, valueInfo("x", 1, "length")], node("Relu", ["x"], "y"), [12, [[1, "y"]]]);
+      for (const inputShapes of [[3], { x: [3] }]) {
+        const loaded = await loadOnnx(device, open, { inputShapes });
+        expect(loaded.inputs).toEqual([{ name: "x", shape: [3], dtype: "f32" }]);
+        loaded.dispose();
+      }
+      await expect(loadOnnx(device, open, { inputShapes: { z: [3] } })).rejects.toThrow(OpenShapeError);
+      await expect(loadOnnx(device, open, { inputShapes: [-3] })).rejects.toThrow(ArgumentError);
+    }));
+});
+
+/** A graph whose first node uploads its weight, and whose second is to blame. */
+const afterUpload = (...graph: Field[]): Uint8Array =>
+  model(weight("w", [2, 2], [1, 2, 3, 4]), [11, valueInfo("x", 1, 2)], node("MatMul", ["x", "w"], "h"), ...graph, [
+    12,
+    [[1, "y"]],
+  ]);
+const ints = (name: string, ...values: number[]): Field => [5, [[1, name], ...values.map((v): Field => [8, v])]];
+const wholes = (name: string, ...values: number[]): Field => [
+  1,
+  [[2, name], [4, "Constant"], ints("value_ints", ...values)],
+];
+
+/** A loop of 1000 rounds around a graph, which collects one of its values. */
+function loop(name: string, body: Field[], result: string): Field[] {
+  const inner: Field[] = [[11, [[1, "i"]]], [11, [[1, "going"]]], ...body, [12, [[1, "going"]]], [12, [[1, result]]]];
+  return [
+    wholes(`${name}_list`, 1000),
+    node("Squeeze", [`${name}_list`], `${name}_n`),
+    [
+      1,
+      [
+        [1, `${name}_n`],
+        [1, ""],
+        [2, name],
+        [3, name],
+        [4, "Loop"],
+        [
+          5,
+          [
+            [1, "body"],
+            [6, inner],
+          ],
+        ],
+      ],
+    ],
+  ];
+}
+
+describe("hostile .onnx files", () => {
+  const doubled = Array.from({ length: 40 }, (_, k): Field => [
+    1,
+    [
+      [1, `d${k}`],
+      [1, `d${k}`],
+      [2, `d${k + 1}`],
+      [4, "Concat"],
+      [
+        5,
+        [
+          [1, "axis"],
+          [3, 0],
+        ],
+      ],
+    ],
+  ]);
+  const depths = loop("a", loop("b", loop("c", [wholes("y1", 1)], "y1"), "c"), "b");
+
+  test.each([
+    ["an operator that is not supported, after weights are uploaded", [node("Foo", ["h"], "y")], /Foo/],
+    [
+      "a constant beyond all memory",
+      [wholes("n", 1e9, 1e9), node("ConstantOfShape", ["n"], "y", "big")],
+      /"big".*1e\+18|"big".*1000000000000000000/,
+    ],
+    ["a negative shape", [wholes("n", -4), node("ConstantOfShape", ["n"], "y", "big")], /"big".*\[-4\] is no shape/],
+    [
+      "constants that double forty times",
+      [wholes("d0", 1), ...doubled, node("Identity", ["d40"], "y")],
+      /at most 16777216/,
+    ],
+    [
+      "a permutation that is none",
+      [[1, [[1, "h"], [2, "y"], [3, "t"], [4, "Transpose"], ints("perm", 7, 8)]] as Field],
+      /"t"/,
+    ],
+    ["a billion rounds of nested loops", [...depths, node("Identity", ["h"], "y")], /grown beyond|goes round/],
+  ] as [string, Field[], RegExp][])("%s: refused, and nothing stays on the device", (_what, graph, message) =>
+    withCleanDevice(async (device) => {
+      const loading = loadOnnx(device, afterUpload(...graph));
+      await expect(loading).rejects.toThrow(message);
+      await expect(loading).rejects.toThrow(FormatError);
+    }),
+  );
+
+  test("every cut of a file, and every byte turned over, is a model or a FormatError", () =>
+    withCleanDevice(async (device) => {
+      const files = [
+        ...Array.from(small, (_, size) => small.subarray(0, size)),
+        ...Array.from(small, (byte, i) => small.with(i, byte ^ 0xff)),
+      ];
+      for (const bytes of files) {
+        const loaded = await loadOnnx(device, bytes).catch((error: unknown) => error);
+        if (loaded instanceof Error) expect(loaded, loaded.stack).toBeInstanceOf(FormatError);
+        else (loaded as Model).dispose();
+      }
+    }));
 });

@@ -44,4 +44,48 @@ describe("weights of TensorFlow.js", () => {
     await expect(reading).rejects.toThrow(FormatError);
     await expect(reading).rejects.toThrow(message);
   });
+
+  test.each([
+    ["../secret", /inside the model's folder/],
+    ["a/../../secret", /inside the model's folder/],
+    ["..\\secret", /inside the model's folder/],
+    ["/etc/passwd", /inside the model's folder/],
+    ["C:\\secret", /inside the model's folder/],
+    ["file:secret", /inside the model's folder/],
+    ["https://example.org/w.bin", /inside the model's folder/],
+    ["%2e%2e/secret", /inside the model's folder/],
+    ["", /inside the model's folder/],
+    [7, /inside the model's folder/],
+  ])("the shard %j is not opened", async (path, message) => {
+    const opened: string[] = [];
+    const groups = [{ paths: ["w.bin", path], weights: [] }] as unknown as WeightGroup[];
+    const reading = readWeights(groups, (p) => (opened.push(p), Promise.resolve(new Uint8Array(0))));
+    await expect(reading).rejects.toThrow(FormatError);
+    await expect(reading).rejects.toThrow(message);
+    expect(opened).toEqual([]);
+  });
+
+  const weight = { name: "w", shape: [1], dtype: "float32" };
+  test.each([
+    ["no list", { paths: [] }, /not a list/],
+    ["a group of another kind", [null], /without paths or weights/],
+    ["a shard named twice", [{ paths: ["a", "a"], weights: [] }], /"a" twice/],
+    ["a negative length", [{ paths: ["a"], weights: [{ ...weight, shape: [-1] }] }], /"w" the shape \[-1\]/],
+    ["no shape", [{ paths: ["a"], weights: [{ name: "w", dtype: "float32" }] }], /"w" the shape undefined/],
+    ["a shape beyond all memory", [{ paths: ["a"], weights: [{ ...weight, shape: [2 ** 50, 2 ** 50] }] }], /cut short/],
+    [
+      "a type out of Object.prototype",
+      [{ paths: ["a"], weights: [{ ...weight, dtype: "constructor" }] }],
+      /constructor/,
+    ],
+    [
+      "a scale that is no number",
+      [{ paths: ["a"], weights: [{ ...weight, quantization: { dtype: "uint8", scale: "2" } }] }],
+      /scale 2/,
+    ],
+  ])("%s is refused", async (_what, groups, message) => {
+    const reading = readWeights(groups as unknown as WeightGroup[], () => Promise.resolve(new Uint8Array(4)));
+    await expect(reading).rejects.toThrow(FormatError);
+    await expect(reading).rejects.toThrow(message);
+  });
 });

@@ -7,7 +7,7 @@ import { trace } from "../../src/graph/trace.ts";
 import { mul, square } from "../../src/kernels/arithmetic.ts";
 import { embedding, gather, oneHot, scatterAdd, takeTarget } from "../../src/kernels/gather.ts";
 import { stack } from "../../src/kernels/join.ts";
-import { index } from "../../src/kernels/movement.ts";
+import { index } from "../../src/kernels/slice.ts";
 import { sum } from "../../src/kernels/broadcast.ts";
 import { DTypeError, hostArray, ShapeError } from "../../src/tensor/index.ts";
 import { random, run } from "./run.ts";

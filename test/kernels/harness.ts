@@ -5,7 +5,7 @@ import { compile } from "../../src/compiler/program.ts";
 import { input } from "../../src/graph/leaves.ts";
 import type { Node, Value } from "../../src/graph/node.ts";
 import { stack } from "../../src/kernels/join.ts";
-import { index } from "../../src/kernels/movement.ts";
+import { index } from "../../src/kernels/slice.ts";
 import { hostArray, numel, type Device, type HostArray, type Shape } from "../../src/tensor/index.ts";
 
 /** Reproducible numbers in [-1, 1). */

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { grad, hessian, jvp } from "../../src/autograd/index.ts";
 import type { Value } from "../../src/graph/node.ts";
-import { index } from "../../src/kernels/movement.ts";
+import { index } from "../../src/kernels/slice.ts";
 import { sum } from "../../src/kernels/broadcast.ts";
 import { mul } from "../../src/kernels/arithmetic.ts";
 import { logSoftmax, softmax } from "../../src/kernels/softmax.ts";

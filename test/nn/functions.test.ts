@@ -101,6 +101,39 @@ describe("optimisers", () => {
   });
 });
 
+describe("layers", () => {
+  /** Value of a layer with its initial parameters, in f64. */
+  const applied = (layer: nn.Layer, x: readonly [number[], number[], DType?]): number[] => {
+    const parameters = Object.entries(layer.init(nn.random("layer")));
+    return valueOf(
+      (value, ...given) => layer.apply(Object.fromEntries(parameters.map(([name], i) => [name, given[i]!])), value),
+      x,
+      ...parameters.map(([, { data, shape }]) => [[...data], [...shape]] as [number[], number[]]),
+    );
+  };
+
+  test("layer normalisation leaves mean 0 and variance 1", () => {
+    const y = applied(nn.layerNormalisation(4, { epsilon: 0 }), [
+      [1, 2, 3, 10],
+      [1, 4],
+    ]);
+    expect(y.reduce((a, b) => a + b)).toBeCloseTo(0, 12);
+    expect(y.reduce((a, b) => a + b * b, 0) / 4).toBeCloseTo(1, 12);
+  });
+
+  test("an embedding is a choice of rows", () => {
+    const layer = nn.embedding(3, 2);
+    const table = layer.init(nn.random("layer"))["weight"]!.data;
+    expect(applied(layer, [[2, 0], [2], "i32"])).toEqual([table[4], table[5], table[0], table[1]]);
+  });
+
+  test("a parameter that is missing is named", () => {
+    expect(() => valueOf((x) => nn.dense(1, 1).apply({ bias: 0 }, x), [[1], [1, 1]])).toThrow(
+      /"weight" is missing; there are "bias"/,
+    );
+  });
+});
+
 test("two layers of one name are refused", () => {
   expect(() =>
     nn.sequential([

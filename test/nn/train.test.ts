@@ -3,7 +3,7 @@ import { compile } from "../../src/compiler/program.ts";
 import { relu } from "../../src/kernels/choice.ts";
 import { tanh } from "../../src/kernels/functions.ts";
 import * as nn from "../../src/nn/index.ts";
-import { hostArray, type HostArray } from "../../src/tensor/index.ts";
+import { AumannError, hostArray, type HostArray } from "../../src/tensor/index.ts";
 import { withCleanDevice } from "../gpu.ts";
 
 function* repeated(batch: readonly HostArray[], steps: number): Generator<readonly HostArray[]> {
@@ -83,6 +83,17 @@ describe("training", () => {
       // w <- w - 0.25 * 2 w, twice.
       expect([...(await parameters["w"]!.read()).data]).toEqual([0.75]);
       parameters["w"]!.dispose();
+    }));
+
+  test("a batch of another shape is refused, and nothing leaks", () =>
+    withCleanDevice(async (device) => {
+      const training = nn.train(device, {
+        parameters: { w: device.tensor([1]) },
+        loss: (p, x) => nn.meanSquaredError(p["w"]!, x),
+        optimiser: nn.sgd({ learningRate: 0.1 }),
+        batches: [[hostArray([1, 2])], [hostArray([1, 2, 3])]],
+      });
+      await expect(training).rejects.toThrow(AumannError);
     }));
 
   test("a loss that is not finite is reported, and nothing leaks", () =>

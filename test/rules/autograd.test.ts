@@ -1,11 +1,13 @@
 // What users call, against closed forms, in double precision.
 import { describe, expect, test } from "vitest";
 import { grad, hessian, hvp, jacobian, jvp, valueAndGrad, vjp } from "../../src/autograd/api.ts";
+import { input } from "../../src/graph/leaves.ts";
 import type { Value } from "../../src/graph/node.ts";
 import { trace } from "../../src/graph/trace.ts";
 import { conv2d } from "../../src/kernels/conv.ts";
 import {
   add,
+  cast,
   exp,
   greater,
   matmul,
@@ -135,4 +137,19 @@ describe("networks", () => {
     };
     await checkDerivatives(net, [{ shape: [2, 3, 4], avoid: [0] }, w(4, 2), w(4, 2)]);
   });
+});
+
+describe("refusals", () => {
+  const [u, w, n] = [input([3]), input([2]), input([3], "i32")];
+  const refused: [name: string, call: () => unknown, message: RegExp][] = [
+    ["a cotangent of another shape", () => vjp(exp)(u, w), /vjp: expected a cotangent of shape \[3\], got \[2\]/],
+    ["a tangent of another shape", () => jvp(exp)(u, w), /jvp: expected a tangent of shape \[3\], got \[2\]/],
+    ["a direction of another type", () => jvp(exp)(u, n), /jvp: expected an f32 tangent, got i32/],
+    ["no direction", () => hvp(cubes)(u), /expected the arguments of the function and then a tangent/],
+    ["an integer argument", () => grad((a: Value) => sum(cast(a, "f32")))(n), /grad: argument 0 is i32/],
+    ["an integer result", () => jacobian((a: Value) => cast(a, "i32"))(u), /jacobian: the result is i32/],
+    ["an argument that is not there", () => hessian(cubes, { argument: 1 })(u), /argument 1 is missing/],
+    ["a result of several elements", () => grad(exp)(u), /expected a scalar function, got a result of shape \[3\]/],
+  ];
+  for (const [name, call, message] of refused) test(name, () => expect(call).toThrow(message));
 });

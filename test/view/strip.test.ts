@@ -1,7 +1,7 @@
 import { decode } from "fast-png";
 import { describe, expect, it } from "vitest";
 import { ArgumentError } from "../../src/tensor/errors.ts";
-import { labelledStrip, strip } from "../../src/view/index.ts";
+import { blueWhiteRed, labelledStrip, pictureSvg, strip, viridis } from "../../src/view/index.ts";
 import { elementsOf, parseXml } from "./xml.ts";
 
 const solid = (width: number, height: number, value: number) => ({
@@ -44,7 +44,40 @@ describe("labelledStrip", () => {
     expect(new Set(shown.map(({ attributes }) => attributes["y"])).size).toBe(2);
   });
 
+  it("has a legend below, if asked", async () => {
+    const options = { title: "t", images: [solid(40, 30, 10)], labels: ["a"] };
+    const legend = { title: "what the colours say", colors: blueWhiteRed, low: -2, high: 2 };
+    const [plain, legended] = [await labelledStrip(options), await labelledStrip({ ...options, legend })].map(parseXml);
+    expect(elementsOf(legended!, "text").map(({ text }) => text)).toEqual([
+      "t",
+      "a",
+      "what the colours say",
+      "-2",
+      "0",
+      "2",
+    ]);
+    expect(Number(legended!.attributes["height"])).toBe(Number(plain!.attributes["height"]) + 80);
+  });
+
   it("refuses labels that do not match", async () => {
     await expect(labelledStrip({ title: "t", images: [solid(1, 1, 0)], labels: [] })).rejects.toThrow(ArgumentError);
+  });
+});
+
+describe("pictureSvg", () => {
+  it("shows a picture, and the legend of its colours if it has any", async () => {
+    const plain = parseXml(await pictureSvg(solid(200, 30, 10), { title: "a picture" }));
+    expect([plain.attributes["width"], plain.attributes["height"]]).toEqual(["200", "30"]);
+    expect(elementsOf(plain, "text")).toEqual([]);
+    const legended = parseXml(await pictureSvg({ ...solid(200, 30, 10), low: -1, high: 1 }, { title: "map" }));
+    expect(legended.attributes["height"]).toBe("110");
+    expect(elementsOf(legended, "text").map(({ text }) => text)).toEqual(["map", "-1", "0", "1"]);
+  });
+
+  it("makes room for the legend of a small picture", async () => {
+    const small = parseXml(
+      await pictureSvg({ ...solid(8, 8, 10), low: 0, high: 1 }, { title: "map", colors: viridis }),
+    );
+    expect(small.attributes["width"]).toBe("120");
   });
 });

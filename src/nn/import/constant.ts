@@ -22,6 +22,25 @@ export function constantOf(data: Constant["data"], shape: Shape = [data.length],
 
 export const scalarOf = (value: number, dtype: DType = "i32"): Constant => constantOf([value], [], dtype);
 
+/** Constants that are computed, not read, may have this many elements: a short file can ask for any number. */
+const MAX_COMPUTED = 2 ** 24;
+
+/**
+ * Zeros, to be filled.
+ * @param free number of elements that is fine in any case: that of the array which is only rearranged
+ */
+function blank(shape: Shape, dtype: DType, free = 0): Constant & { data: Float32Array | Float64Array } {
+  if (!shape.every((length) => Number.isSafeInteger(length) && length >= 0))
+    throw new FormatError(`${formatShape(shape)} is no shape; expected whole numbers >= 0`);
+  const elements = numel(shape);
+  if (elements > Math.max(MAX_COMPUTED, free)) {
+    throw new FormatError(
+      `a constant of shape ${formatShape(shape)} would have ${elements} elements; at most ${MAX_COMPUTED} are computed beforehand`,
+    );
+  }
+  return { shape, dtype, data: dtype === "f32" ? new Float32Array(elements) : new Float64Array(elements) };
+}
+
 /** The elements as plain numbers. */
 export const numbersOf = (c: Constant): number[] => Array.from(c.data);
 
@@ -68,7 +87,8 @@ export function transposeConstant(c: Constant, perm: readonly number[]): Constan
 
 /** The array of shape `shape` whose element at `at` lies at offset + sum of at * strides in `c`. */
 function strided(c: Constant, shape: Shape, strides: readonly number[], offset = 0): Constant {
-  const data = c.dtype === "f32" ? new Float32Array(numel(shape)) : new Float64Array(numel(shape));
+  const made = blank(shape, c.dtype, c.data.length);
+  const { data } = made;
   const at = shape.map(() => 0);
   let from = offset;
   for (let to = 0; to < data.length; to++) {
@@ -81,7 +101,7 @@ function strided(c: Constant, shape: Shape, strides: readonly number[], offset =
       at[axis] = 0;
     }
   }
-  return { shape, dtype: c.dtype, data };
+  return made;
 }
 
 /** Elements at `indices` along one axis; negative indices count from the end. */
@@ -91,29 +111,33 @@ export function gatherConstant(c: Constant, indices: Constant, axis: number): Co
   const wanted = numbersOf(indices).map((i) => (i < 0 ? i + length : i));
   const wrong = wanted.find((i) => i < 0 || i >= length);
   if (wrong !== undefined) throw new FormatError(`index ${wrong} is outside axis ${axis} of ${formatShape(c.shape)}`);
-  const shape = [...c.shape.slice(0, axis), ...indices.shape, ...c.shape.slice(axis + 1)];
+  const made = blank([...c.shape.slice(0, axis), ...indices.shape, ...c.shape.slice(axis + 1)], c.dtype, c.data.length);
   const run = strides[axis]!;
-  const outer = numel(c.shape.slice(0, axis));
-  const starts = Array.from({ length: outer }, (_, i) => wanted.map((k) => (i * length + k) * run)).flat();
-  return typed(
-    starts.flatMap((start) => Array.from(c.data.slice(start, start + run))),
-    shape,
-    c.dtype,
-  );
+  let to = 0;
+  for (let i = 0; i < numel(c.shape.slice(0, axis)); i++) {
+    for (const k of wanted) {
+      const from = (i * length + k) * run;
+      made.data.set(c.data.slice(from, from + run), to);
+      to += run;
+    }
+  }
+  return made;
 }
 
 export function concatConstants(parts: readonly Constant[], axis: number): Constant {
   const first = parts[0]!;
   const outer = numel(first.shape.slice(0, axis));
-  const data: number[] = [];
+  const length = parts.reduce((sum, part) => sum + part.shape[axis]!, 0);
+  const made = blank(first.shape.with(axis, length), first.dtype);
+  let to = 0;
   for (let i = 0; i < outer; i++) {
     for (const part of parts) {
       const run = part.data.length / outer;
-      data.push(...Array.from(part.data.slice(i * run, (i + 1) * run)));
+      made.data.set(part.data.slice(i * run, (i + 1) * run), to);
+      to += run;
     }
   }
-  const length = parts.reduce((sum, part) => sum + part.shape[axis]!, 0);
-  return typed(data, first.shape.with(axis, length), first.dtype);
+  return made;
 }
 
 /** Every `step`-th element from `start` up to, not including, `stop`; both already clamped, steps may be negative. */

@@ -6,6 +6,7 @@ import type { Node, Value } from "../../graph/node.ts";
 import { reshape } from "../../kernels/movement.ts";
 import { ArgumentError, ShapeError } from "../../tensor/errors.ts";
 import { formatShape } from "../../tensor/shape.ts";
+import type { Model } from "../model.ts";
 
 type Values = Readonly<Record<string, Value>>;
 
@@ -32,7 +33,7 @@ export function withFixedBatch(
   }
   if (tapped)
     throw new ArgumentError(
-      "the file fixes the batch size to 1: with a tap, trace the model for one example and batch the result",
+      `the file fixes the batch size to 1, got ${size} examples: with a tap, trace the model for one example and batch the result`,
     );
   const single = new Map(other.map(([name, value]) => [name, input([1, ...value.shape.slice(1)], value.dtype, name)]));
   const outputs = run({ ...given, ...Object.fromEntries(single) });
@@ -41,4 +42,21 @@ export function withFixedBatch(
   );
   // [batch, 1, ...] to [batch, ...]; an output without the axis of examples keeps all of its own.
   return batchAll(outputs, replaced, size).map((y) => (y.shape[1] === 1 ? reshape(y, [size, ...y.shape.slice(2)]) : y));
+}
+
+/**
+ * Traces a freshly loaded model once, for as many examples as its file fixes, or one: finds what is not supported, and
+ * uploads the weights that are used. When that fails, nothing stays on the device.
+ */
+export function traceOnce(model: Model, fixed: ReadonlyMap<string, number> = new Map()): Model {
+  try {
+    const values = model.inputs.map(
+      ({ name, shape, dtype }) => [name, input([fixed.get(name) ?? 1, ...shape], dtype, name)] as const,
+    );
+    model.apply(Object.fromEntries(values));
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
 }

@@ -1,6 +1,7 @@
 // Batch normalisation with known statistics is one multiplication and one addition per channel.
 import { add, mul } from "../../kernels/arithmetic.ts";
 import type { Value } from "../../graph/node.ts";
+import { FormatError } from "../../tensor/errors.ts";
 import type { Constant } from "./constant.ts";
 import type { ParameterStore } from "./store.ts";
 
@@ -14,6 +15,12 @@ export interface Statistics {
 
 /** Normalises axis 1 of x; factor and summand are computed in f64 and become parameters `name`.factor and `name`.summand. */
 export function foldBatchNorm(store: ParameterStore, name: string, x: Value, s: Statistics): Value {
+  const channels = x.shape[1];
+  for (const kind of ["mean", "variance", "scale", "offset"] as const) {
+    const length = s[kind]?.data.length ?? channels;
+    if (length !== channels)
+      throw new FormatError(`the ${kind} of a normalisation has ${length} elements for ${channels} channels`);
+  }
   const shape = [s.mean.data.length, ...x.shape.slice(2).map(() => 1)];
   const made = (suffix: string, f: (channel: number) => number): Constant =>
     store.derived(`${name}.${suffix}`, s.variance, () => ({

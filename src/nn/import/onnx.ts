@@ -1,13 +1,11 @@
 // Models of .onnx files. Needs the package `protobufjs`, of which only the reader of the wire format is used.
-import { input } from "../../graph/leaves.ts";
-import type { Value } from "../../graph/node.ts";
-import { Node } from "../../graph/node.ts";
+import { Node, type Value } from "../../graph/node.ts";
 import { ArgumentError, FormatError } from "../../tensor/errors.ts";
 import type { Device } from "../../tensor/device.ts";
-import type { Shape } from "../../tensor/shape.ts";
 import { checkInputs, type Model, type ModelInput, type ModelOptions } from "../model.ts";
+import { traceOnce, withFixedBatch } from "./fixed-batch.ts";
+import { shapeOfInput, type InputShapes } from "./input-shape.ts";
 import type { Item } from "./onnx/call.ts";
-import { withFixedBatch } from "./fixed-batch.ts";
 import { interpret } from "./onnx/interpret.ts";
 import { decodeModel, type OnnxGraph, type OnnxModel, type OnnxValueInfo } from "./onnx/proto.ts";
 import { constantFromOnnx, elementDType } from "./onnx/tensor.ts";
@@ -15,8 +13,8 @@ import { plainBytes } from "./safetensors.ts";
 import { parameterStore } from "./store.ts";
 
 export interface OnnxOptions extends ModelOptions {
-  /** Shapes of inputs, without the batch axis, where the file leaves a dimension open. */
-  readonly inputShapes?: Readonly<Record<string, Shape>>;
+  /** Shapes of inputs, without the batch axis: needed where the file leaves a dimension open. */
+  readonly inputShapes?: InputShapes;
   /** Names of the outputs wanted; any value of the graph can be one. Default: the outputs of the file. */
   readonly outputs?: readonly string[];
 }
@@ -24,8 +22,8 @@ export interface OnnxOptions extends ModelOptions {
 /**
  * Reads a model from an .onnx file and puts its weights on the device.
  * @param bytes the whole file
- * @throws FormatError when the file is damaged, uses an operator that is not supported (named, with its node), or leaves
- * a dimension open that `inputShapes` does not give
+ * @throws FormatError when the file is damaged or uses an operator that is not supported (named, with its node);
+ * OpenShapeError, a FormatError, when it leaves a dimension open that `inputShapes` does not give
  * @throws ArgumentError when protobufjs is not installed
  */
 export async function loadOnnx(
@@ -50,7 +48,6 @@ export async function loadOnnx(
     inputs,
     parameters: store.parameters,
     ...(options.classes && { classes: options.classes }),
-    ...(options.preprocessing && { preprocessing: options.preprocessing }),
     apply(given, tap) {
       checkInputs(inputs, given);
       return byName(
@@ -65,21 +62,7 @@ export async function loadOnnx(
     },
     dispose: () => store.dispose(),
   };
-  uploadAll(model, fixed);
-  return model;
-}
-
-/** Traces the model once: finds what is not supported, and uploads the weights that are used. */
-function uploadAll(model: Model, fixed: ReadonlyMap<string, number>): void {
-  try {
-    const one = model.inputs.map(
-      ({ name, shape, dtype }) => [name, input([fixed.get(name) ?? 1, ...shape], dtype, name)] as const,
-    );
-    model.apply(Object.fromEntries(one));
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
+  return traceOnce(model, fixed);
 }
 
 async function protobuf(): Promise<typeof import("protobufjs/minimal.js")> {
@@ -106,14 +89,8 @@ function inputOf(info: OnnxValueInfo, { inputShapes }: OnnxOptions): ModelInput 
   const { name, type } = info;
   const tensor = type?.tensorType;
   if (!tensor) throw new FormatError(`onnx: input "${name}" is not a tensor`);
-  const dims = tensor.shape?.dim.slice(1);
-  const shape = inputShapes?.[name] ?? dims?.map(({ dimValue }) => dimValue ?? 0);
-  if (!shape || !shape.every((length) => length > 0)) {
-    const known = dims?.map(({ dimValue, dimParam }) => dimValue ?? (dimParam || "?")).join(", ") ?? "any shape";
-    throw new FormatError(
-      `onnx: input "${name}" [batch, ${known}] leaves dimensions open; give them as inputShapes: { "${name}": [...] }`,
-    );
-  }
+  const dims = tensor.shape?.dim.slice(1).map(({ dimValue, dimParam }) => dimValue ?? dimParam);
+  const shape = shapeOfInput("onnx", name, dims, inputShapes);
   return { name, shape, dtype: elementDType(`input "${name}"`, tensor.elemType) };
 }
 

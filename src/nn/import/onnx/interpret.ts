@@ -1,9 +1,10 @@
 // Walks a graph of an .onnx file, turning nodes into values. Runs each time a model is traced.
 import { Node } from "../../../graph/node.ts";
-import { AumannError, FormatError } from "../../../tensor/errors.ts";
+import { FormatError } from "../../../tensor/errors.ts";
 import type { Tap } from "../../model.ts";
+import { blaming } from "../blame.ts";
 import type { ParameterStore } from "../store.ts";
-import { isSequence, nodeName, type Call, type Item } from "./call.ts";
+import { isConstant, isSequence, nodeName, type Call, type Item } from "./call.ts";
 import { operators } from "./operators.ts";
 import type { OnnxGraph, OnnxNode } from "./proto.ts";
 import { constantFromOnnx } from "./tensor.ts";
@@ -15,7 +16,15 @@ export interface Interpreter {
   readonly opset: number;
   readonly store: ParameterStore;
   readonly tap?: Tap | undefined;
+  /** Nodes executed so far, those of loops each time they go round. */
+  nodes?: number;
+  /** Elements of constants computed so far. */
+  elements?: number;
 }
+
+/** Loops inside loops, and constants made of constants, let a small file ask for more than any machine has. */
+const MAX_NODES = 1_000_000;
+const MAX_ELEMENTS = 2 ** 28;
 
 /** Values of the graph's outputs, given those of the names that come from outside (inputs, weights). */
 export function interpret(it: Interpreter, graph: OnnxGraph, given: Scope): Item[] {
@@ -42,13 +51,17 @@ function execute(it: Interpreter, node: OnnxNode, scope: Scope): readonly Item[]
     inputs: node.input.map((name) => (name === "" ? undefined : lookup(scope, name, where))),
     run: (graph, bindings) => interpret(it, graph, new Map([...scope, ...bindings])),
   };
-  try {
-    const made = operator(call);
-    return Array.isArray(made) ? (made as readonly Item[]) : [made as Item];
-  } catch (error) {
-    if (!(error instanceof AumannError) || error.message.includes(where)) throw error;
-    throw new FormatError(`onnx: ${node.opType} ${where}: ${error.message}`, { cause: error });
+  const made = blaming("onnx", node.opType, where, () => operator(call));
+  const outputs = Array.isArray(made) ? (made as readonly Item[]) : [made as Item];
+  it.nodes = (it.nodes ?? 0) + 1;
+  it.elements = outputs.filter(isConstant).reduce((sum, { data }) => sum + data.length, it.elements ?? 0);
+  if (it.nodes > MAX_NODES || it.elements > MAX_ELEMENTS) {
+    throw new FormatError(
+      `onnx: at ${node.opType} ${where} the graph has grown beyond ${MAX_NODES} nodes, or ${MAX_ELEMENTS} elements ` +
+        "computed beforehand; loops and constants of such a size are not supported",
+    );
   }
+  return outputs;
 }
 
 function tapped(it: Interpreter, name: string, made: Item): Item {
@@ -61,7 +74,7 @@ function lookup(scope: Scope, name: string, where: string): Item {
   throw new FormatError(`onnx: ${where} uses "${name}", which nothing before it defines`);
 }
 
-export function unsupported(node: OnnxNode): FormatError {
+function unsupported(node: OnnxNode): FormatError {
   const domain = node.domain ? ` of domain "${node.domain}"` : "";
   return new FormatError(
     `onnx: operator ${node.opType}${domain} (node "${nodeName(node)}") is not supported; ` +

@@ -6,7 +6,7 @@ import { constant, fail, graphAttribute, int, isConstant, isSequence, item, shap
 import { concatenated } from "./ops-movement.ts";
 import type { Call, Item, Operator, Sequence } from "./call.ts";
 
-/** Loops that go round more often are refused: they would be written out into a graph of that many copies. */
+/** Loops that go round more often, and sequences that grow longer, are refused: a loop is written out into so many copies. */
 const MAX_TRIPS = 1024;
 
 const conditional: Operator = (call) => {
@@ -58,6 +58,7 @@ function sequence(call: Call, i: number): Sequence {
 
 const insert: Operator = (call) => {
   const { items } = sequence(call, 0);
+  if (items.length >= MAX_TRIPS) fail(call, `makes a sequence of more than ${MAX_TRIPS} items`);
   const at = call.inputs[2] === undefined ? items.length : constant(call, 2).data[0]!;
   return { items: items.toSpliced(at, 0, item(call, 1)) };
 };

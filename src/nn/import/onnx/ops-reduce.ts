@@ -36,7 +36,9 @@ function reduceConstant(
   const groups = new Map<string, number[]>();
   numbersOf(c).forEach((v, flat) => {
     const at = c.shape.map((length, axis) => (axes.includes(axis) ? 0 : Math.floor(flat / strides[axis]!) % length));
-    groups.set(at.join(), [...(groups.get(at.join()) ?? []), v]);
+    const group = groups.get(at.join());
+    if (group) group.push(v);
+    else groups.set(at.join(), [v]);
   });
   const shape = c.shape.flatMap((length, axis) => (axes.includes(axis) ? (keepDims ? [1] : []) : [length]));
   return constantOf([...groups.values()].map(f), shape, c.dtype);
@@ -54,8 +56,8 @@ const argmax: Operator = (call: Call) => {
 export const reduceOperators: Readonly<Record<string, Operator>> = {
   ReduceSum: reduction(ops.sum, total),
   ReduceMean: reduction(ops.mean, (values) => total(values) / values.length),
-  ReduceMax: reduction(ops.max, (values) => Math.max(...values)),
-  ReduceMin: reduction(ops.min, (values) => Math.min(...values)),
+  ReduceMax: reduction(ops.max, (values) => values.reduce((a, b) => Math.max(a, b))),
+  ReduceMin: reduction(ops.min, (values) => values.reduce((a, b) => Math.min(a, b))),
   ReduceProd: reduction(undefined, (values) => values.reduce((a, b) => a * b, 1)),
   ReduceSumSquare: reduction((x, axes, o) => ops.sum(square(x), axes, o)),
   ReduceL1: reduction((x, axes, o) => ops.sum(abs(x), axes, o)),

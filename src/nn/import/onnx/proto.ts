@@ -122,6 +122,10 @@ const defaults: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 };
 
 const LENGTH_DELIMITED = 2;
+/** How the wire format stores a kind of field. */
+const wireType = (kind: string): number =>
+  kind === "float" ? 5 : kind === "double" ? 1 : /^u?int/.test(kind) ? 0 : LENGTH_DELIMITED;
+
 /** Nothing in use nests deeper (graphs inside attributes inside graphs); a hostile file could otherwise exhaust the stack. */
 const MAX_DEPTH = 64;
 
@@ -130,9 +134,17 @@ const MAX_DEPTH = 64;
  * @throws FormatError when the bytes are not such a message
  */
 export function decodeModel(minimal: typeof protobuf, bytes: Uint8Array): OnnxModel {
+  return decode(minimal, "Model", bytes) as unknown as OnnxModel;
+}
+
+/** Decodes a tensor that is a file of its own, as the conformance tests of ONNX keep them. */
+export function decodeTensor(minimal: typeof protobuf, bytes: Uint8Array): OnnxTensor {
+  return decode(minimal, "Tensor", bytes) as unknown as OnnxTensor;
+}
+
+function decode(minimal: typeof protobuf, type: string, bytes: Uint8Array): Record<string, unknown> {
   try {
-    const reader = minimal.Reader.create(bytes);
-    return message(reader, "Model", bytes.length, 0) as unknown as OnnxModel;
+    return message(minimal.Reader.create(bytes), type, bytes.length, 0);
   } catch (cause) {
     if (cause instanceof FormatError) throw cause;
     throw new FormatError(
@@ -149,27 +161,41 @@ function message(reader: protobuf.Reader, type: string, end: number, depth: numb
   for (const [name, , repeated] of Object.values(fields)) if (repeated) result[name] = [];
   while (reader.pos < end) {
     const tag = reader.uint32();
+    const wire = tag & 7;
     const [name, kind, repeated] = fields[tag >>> 3] ?? [];
     if (name === undefined || kind === undefined) {
-      reader.skipType(tag & 7);
-    } else if (!repeated) {
-      result[name] = value(reader, kind, depth);
-    } else {
-      const list = result[name] as unknown[];
-      const packed = (tag & 7) === LENGTH_DELIMITED && kind !== "string" && kind !== "bytes" && !messages[kind];
-      const stop = packed ? reader.uint32() + reader.pos : reader.pos + 1;
-      while (reader.pos < stop) list.push(value(reader, kind, depth));
+      reader.skipType(wire);
+      continue;
     }
+    // Lists of numbers may come in one piece.
+    const packed = repeated !== undefined && wire === LENGTH_DELIMITED && wireType(kind) !== LENGTH_DELIMITED;
+    if (!packed && wire !== wireType(kind)) {
+      throw new FormatError(
+        `onnx: ${name} of a ${type} message is stored as wire type ${wire}, expected ${wireType(kind)}; ` +
+          "the file is damaged or of another format",
+      );
+    }
+    if (repeated === undefined) {
+      result[name] = value(reader, kind, depth);
+      continue;
+    }
+    const list = result[name] as unknown[];
+    const stop = packed ? reader.uint32() + reader.pos : reader.pos + 1;
+    while (reader.pos < stop) list.push(value(reader, kind, depth));
+    if (packed && reader.pos !== stop) throw pastEnd(name, stop);
   }
-  if (reader.pos !== end) throw new FormatError(`onnx: a ${type} message runs past its end at byte ${end}`);
+  if (reader.pos !== end) throw pastEnd(`a ${type} message`, end);
   return result;
 }
+
+const pastEnd = (what: string, end: number): FormatError =>
+  new FormatError(`onnx: ${what} runs past its end at byte ${end}; the file is cut short or damaged`);
 
 function value(reader: protobuf.Reader, kind: string, depth: number): unknown {
   if (!messages[kind]) return scalar(reader, kind as Scalar);
   const length = reader.uint32();
   if (reader.pos + length > reader.len)
-    throw new FormatError(`onnx: the file ends inside a ${kind} message at byte ${reader.len}`);
+    throw new FormatError(`onnx: the file ends inside a ${kind} message at byte ${reader.len}; it is cut short`);
   return message(reader, kind, reader.pos + length, depth + 1);
 }
 
@@ -181,9 +207,4 @@ function scalar(reader: protobuf.Reader, kind: Scalar): unknown {
 /** protobufjs gives 64-bit integers as numbers or, where the `long` package is present, as its objects. */
 function wide(x: number | { toNumber(): number }): number {
   return typeof x === "number" ? x : x.toNumber();
-}
-
-/** Decodes a tensor that is a file of its own, as the conformance tests of ONNX keep them. */
-export function decodeTensor(minimal: typeof protobuf, bytes: Uint8Array): OnnxTensor {
-  return message(minimal.Reader.create(bytes), "Tensor", bytes.length, 0) as unknown as OnnxTensor;
 }

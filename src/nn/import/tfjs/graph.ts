@@ -1,21 +1,22 @@
 // TensorFlow.js graph models: model.json with the GraphDef, and binary shards.
-import { input } from "../../../graph/leaves.ts";
 import type { Value } from "../../../graph/node.ts";
-import { AumannError, FormatError } from "../../../tensor/errors.ts";
+import { FormatError } from "../../../tensor/errors.ts";
 import type { Device } from "../../../tensor/device.ts";
 import type { DType } from "../../../tensor/dtype.ts";
-import type { Shape } from "../../../tensor/shape.ts";
 import { checkInputs, type Model, type ModelInput, type ModelOptions, type Tap } from "../../model.ts";
-import { withFixedBatch } from "../fixed-batch.ts";
+import { blaming, wellFormed } from "../blame.ts";
+import { traceOnce, withFixedBatch } from "../fixed-batch.ts";
+import { shapeOfInput, type InputShapes } from "../input-shape.ts";
 import { parameterStore, type ParameterStore } from "../store.ts";
 import type { Call, GraphNode, GraphShape } from "./graph-call.ts";
 import { operators } from "./graph-ops.ts";
+import { parseModelJson } from "./model-json.ts";
 import { inputItem, inputShape, isConstant, type Item } from "./layout.ts";
 import { readWeights, type TfjsWeights, type WeightGroup } from "./weights.ts";
 
 export interface TfjsGraphOptions extends ModelOptions {
-  /** Shapes of inputs without the batch axis, in the order of the file ([h, w, c]), where the file leaves them open. */
-  readonly inputShapes?: Readonly<Record<string, Shape>>;
+  /** Shapes of inputs without the batch axis, in the order of the file ([h, w, c]): needed where it leaves them open. */
+  readonly inputShapes?: InputShapes;
   /** Names of the nodes whose values are wanted. Default: those that no other node uses. */
   readonly outputs?: readonly string[];
 }
@@ -49,16 +50,20 @@ export async function loadTfjsGraph(
   const constants = await readWeights(file.weightsManifest, weights);
   const store = parameterStore(device);
   for (const [name, constant] of constants) store.name(constant, name);
-  const inputs = nodes.filter(({ op }) => op === "Placeholder").map((node) => inputOf(node, options));
-  const fixed = new Map(nodes.filter(({ op }) => op === "Placeholder").flatMap((node) => fixedExtent(node)));
-  const names = options.outputs ?? unused(nodes);
-  const sorted = sortNodes(nodes, names);
+  const names = options.outputs ?? wellFormed("tfjs: model.json", () => unused(nodes));
+  const { inputs, fixed, sorted } = wellFormed("tfjs: model.json", () => {
+    const placeholders = nodes.filter(({ op }) => op === "Placeholder");
+    return {
+      inputs: placeholders.map((node) => inputOf(node, options)),
+      fixed: new Map(placeholders.flatMap(fixedExtent)),
+      sorted: sortNodes(nodes, names),
+    };
+  });
   const model: Model = {
     device,
     inputs,
     parameters: store.parameters,
     ...(options.classes && { classes: options.classes }),
-    ...(options.preprocessing && { preprocessing: options.preprocessing }),
     apply(given, tap) {
       checkInputs(inputs, given);
       const values = withFixedBatch(fixed, given, tap !== undefined, (one) =>
@@ -68,39 +73,12 @@ export async function loadTfjsGraph(
     },
     dispose: () => store.dispose(),
   };
-  return checked(model);
-}
-
-/** Traces a model once: finds what is not supported, and uploads the weights that are used. */
-export function checked(model: Model): Model {
-  try {
-    model.apply(
-      Object.fromEntries(model.inputs.map(({ name, shape, dtype }) => [name, input([1, ...shape], dtype, name)])),
-    );
-    return model;
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
-}
-
-export function parseModelJson(json: string | object): unknown {
-  if (typeof json !== "string") return json;
-  try {
-    return JSON.parse(json);
-  } catch (cause) {
-    throw new FormatError("tfjs: model.json is not JSON; it is cut short or another file", { cause });
-  }
+  return traceOnce(model, fixed);
 }
 
 function inputOf(node: GraphNode, { inputShapes }: TfjsGraphOptions): ModelInput {
   const fromFile = sizes(node.attr?.["shape"]?.shape)?.slice(1);
-  const shape = inputShapes?.[node.name] ?? fromFile;
-  if (!shape?.every((length) => length > 0)) {
-    throw new FormatError(
-      `tfjs: input "${node.name}" [batch, ${fromFile?.join(", ") ?? "any shape"}] leaves dimensions open; give them as inputShapes`,
-    );
-  }
+  const shape = shapeOfInput("tfjs", node.name, fromFile, inputShapes);
   const dtype: DType = node.attr?.["dtype"]?.type === "DT_INT32" ? "i32" : "f32";
   return { name: node.name, shape: inputShape(shape), dtype };
 }
@@ -187,13 +165,8 @@ function execute(call: Call): readonly Item[] {
       `tfjs: operator ${op} (node "${name}") is not supported; supported are ${[...operators.keys()].sort().join(", ")}`,
     );
   }
-  try {
-    const made = operator(call);
-    return Array.isArray(made) ? (made as readonly Item[]) : [made as Item];
-  } catch (error) {
-    if (!(error instanceof AumannError) || error.message.includes(`"${name}"`)) throw error;
-    throw new FormatError(`tfjs: ${op} node "${name}": ${error.message}`, { cause: error });
-  }
+  const made = blaming("tfjs", op, `node "${name}"`, () => operator(call));
+  return Array.isArray(made) ? (made as readonly Item[]) : [made as Item];
 }
 
 function outputsOf(names: readonly string[], scope: ReadonlyMap<string, readonly Item[]>): Value[] {

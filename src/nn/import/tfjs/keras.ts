@@ -1,19 +1,21 @@
 // TensorFlow.js layers models: model.json with the configuration of Keras, and binary shards.
 import type { Value } from "../../../graph/node.ts";
-import { AumannError, FormatError } from "../../../tensor/errors.ts";
+import { FormatError } from "../../../tensor/errors.ts";
 import type { Device } from "../../../tensor/device.ts";
-import type { Shape } from "../../../tensor/shape.ts";
 import { checkInputs, type Model, type ModelInput, type ModelOptions, type Tap } from "../../model.ts";
 import type { Constant } from "../constant.ts";
+import { blaming, wellFormed } from "../blame.ts";
+import { traceOnce } from "../fixed-batch.ts";
+import { shapeOfInput, type InputShapes } from "../input-shape.ts";
 import { parameterStore, type ParameterStore } from "../store.ts";
-import { checked, parseModelJson } from "./graph.ts";
+import { parseModelJson } from "./model-json.ts";
 import { layers } from "./keras-layers.ts";
 import { inputItem, inputShape, type Laid } from "./layout.ts";
 import { readWeights, type TfjsWeights, type WeightGroup } from "./weights.ts";
 
 export interface TfjsLayersOptions extends ModelOptions {
-  /** Shape of the input without the batch axis, in the order of the file ([h, w, c]), where the file leaves it open. */
-  readonly inputShapes?: Readonly<Record<string, Shape>>;
+  /** Shapes of inputs without the batch axis, in the order of the file ([h, w, c]): needed where it leaves them open. */
+  readonly inputShapes?: InputShapes;
   /** Names of the layers whose results are wanted. Default: those that the file names, or the last. */
   readonly outputs?: readonly string[];
 }
@@ -58,18 +60,20 @@ export async function loadTfjsLayers(
       "tfjs: model.json holds no Keras model (modelTopology.model_config) with weights; is it a graph model?",
     );
   }
-  const { specs, outputs } = layersOf(topology);
+  const { specs, outputs, inputs } = wellFormed("tfjs: model.json", () => {
+    const read = layersOf(topology);
+    const inputLayers = read.specs.filter(({ className }) => className === "InputLayer");
+    return { ...read, inputs: inputLayers.map((spec) => inputOf(spec, options)) };
+  });
   const names = options.outputs ?? outputs;
   const constants = await readWeights(file.weightsManifest, weights);
   const store = parameterStore(device);
   for (const [name, constant] of constants) store.name(constant, name);
-  const inputs = specs.filter(({ className }) => className === "InputLayer").map((spec) => inputOf(spec, options));
   const model: Model = {
     device,
     inputs,
     parameters: store.parameters,
     ...(options.classes && { classes: options.classes }),
-    ...(options.preprocessing && { preprocessing: options.preprocessing }),
     apply(given, tap) {
       checkInputs(inputs, given);
       const results = interpret(specs, constants, given, store, tap);
@@ -78,7 +82,7 @@ export async function loadTfjsLayers(
     },
     dispose: () => store.dispose(),
   };
-  return checked(model);
+  return traceOnce(model);
 }
 
 /** Layers in the order of computation. A Sequential is a chain whose first layer knows the shape of the input. */
@@ -119,11 +123,7 @@ interface RawLayer {
 
 function inputOf({ name, config }: LayerSpec, { inputShapes }: TfjsLayersOptions): ModelInput {
   const fromFile = ((config["batch_input_shape"] ?? config["batch_shape"]) as (number | null)[] | undefined)?.slice(1);
-  const shape = inputShapes?.[name] ?? (fromFile as number[] | undefined);
-  if (!shape?.every((length) => length > 0)) {
-    const known = fromFile?.map((length) => length ?? "?").join(", ") ?? "any shape";
-    throw new FormatError(`tfjs: input "${name}" [batch, ${known}] leaves dimensions open; give them as inputShapes`);
-  }
+  const shape = shapeOfInput("tfjs", name, fromFile, inputShapes);
   return { name, shape: inputShape(shape), dtype: config["dtype"] === "int32" ? "i32" : "f32" };
 }
 
@@ -156,7 +156,7 @@ function interpret(
       store,
       weight: (kind: string) => weightOf(constants, name, kind),
     };
-    const made = explained(className, name, () => layer(call));
+    const made = blaming("tfjs", className, `layer "${name}"`, () => layer(call));
     results.set(name, tap ? { ...made, value: tap(name, made.value) } : made);
   }
   return results;
@@ -174,14 +174,4 @@ function resultOf(results: ReadonlyMap<string, Laid>, name: string, where: strin
   const found = results.get(name);
   if (found) return found;
   throw new FormatError(`tfjs: ${where} needs the layer "${name}", which nothing before it defines`);
-}
-
-/** Adds the layer to what went wrong in it. */
-function explained<T>(className: string, name: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof AumannError) || error.message.includes(`"${name}"`)) throw error;
-    throw new FormatError(`tfjs: ${className} layer "${name}": ${error.message}`, { cause: error });
-  }
 }

@@ -3,7 +3,7 @@
 type Point = readonly [number, number];
 export type Stroke = readonly Point[];
 
-const SIZE = 224;
+export const DRAWING_SIZE = 224;
 const MARGIN = 10;
 const HALF_WIDTH = 4;
 
@@ -49,8 +49,8 @@ export function drawStrokes(strokes: readonly Stroke[]): Float32Array {
   const segments = strokes.flatMap((stroke) =>
     fit(strokes, stroke).flatMap((p, i, all) => (i === 0 ? [] : [[all[i - 1]!, p] as const])),
   );
-  return Float32Array.from({ length: SIZE * SIZE }, (_, i) => {
-    const centre: Point = [(i % SIZE) + 0.5, Math.floor(i / SIZE) + 0.5];
+  return Float32Array.from({ length: DRAWING_SIZE * DRAWING_SIZE }, (_, i) => {
+    const centre: Point = [(i % DRAWING_SIZE) + 0.5, Math.floor(i / DRAWING_SIZE) + 0.5];
     const distance = Math.min(...segments.map(([a, b]) => distanceTo(centre, a, b)));
     // Steps of 1/255, as a canvas stores them.
     return Math.round(255 * Math.min(1, Math.max(0, HALF_WIDTH + 0.5 - distance))) / 255;
@@ -63,8 +63,9 @@ function fit(all: readonly Stroke[], stroke: Stroke): Point[] {
     return [Math.min(...values), Math.max(...values)];
   };
   const [[left, right], [top, bottom]] = [range(0), range(1)];
-  const scale = (SIZE - 2 * MARGIN) / Math.max(right - left, bottom - top);
-  const place = (v: number, low: number, high: number): number => Math.round((v - (low + high) / 2) * scale + SIZE / 2);
+  const scale = (DRAWING_SIZE - 2 * MARGIN) / Math.max(right - left, bottom - top);
+  const place = (v: number, low: number, high: number): number =>
+    Math.round((v - (low + high) / 2) * scale + DRAWING_SIZE / 2);
   return stroke.map(([x, y]) => [place(x, left, right), place(y, top, bottom)]);
 }
 
@@ -75,3 +76,35 @@ function distanceTo([x, y]: Point, [ax, ay]: Point, [bx, by]: Point): number {
   const t = length === 0 ? 0 : Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / length));
   return Math.hypot(x - ax - t * dx, y - ay - t * dy);
 }
+
+/** Strokes of a pen that shakes (two slow waves) and slants: drawings by formula are too even for a hand. */
+export function unsteady(strokes: readonly Stroke[], { shake, slant }: { shake: number; slant: number }): Stroke[] {
+  return strokes.map((stroke, k) => {
+    const phase = 1.7 * k + 0.8;
+    return subdivided(stroke).map(([x, y], i): Point => {
+      const dx = shake * (Math.sin(i * 0.31 + phase) + 0.6 * Math.sin(i * 0.13 + 2 * phase));
+      const dy = shake * (Math.cos(i * 0.27 + 1.3 * phase) + 0.6 * Math.sin(i * 0.11 + phase));
+      return [x + dx - slant * y, y + dy + 0.5 * slant * x];
+    });
+  });
+}
+
+/** The same stroke with a point every 0.05 units or so. */
+function subdivided(stroke: Stroke): Point[] {
+  return stroke.flatMap((from, i) => {
+    const to = stroke[i + 1];
+    if (!to) return [from];
+    const count = Math.max(1, Math.round(Math.hypot(to[0] - from[0], to[1] - from[1]) / 0.05));
+    return Array.from({ length: count }, (_, k): Point => {
+      const part = k / count;
+      return [from[0] + (to[0] - from[0]) * part, from[1] + (to[1] - from[1]) * part];
+    });
+  });
+}
+
+/** The symbols in the folder assets: file name -> grey values 0..1. */
+export const examples: Readonly<Record<string, () => Float32Array>> = {
+  "alpha.png": () => drawStrokes(unsteady(drawings["α"]!, { shake: 0.016, slant: 0.08 })),
+  "sum.png": () => drawStrokes(unsteady(drawings["∑"]!, { shake: 0.022, slant: 0.07 })),
+  "arrow.png": () => drawStrokes(unsteady(drawings["→"]!, { shake: 0.016, slant: -0.05 })),
+};

@@ -1,0 +1,106 @@
+// The code of README.md and docs/ is compiled against the package as users see it; what needs no files of theirs also runs.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import ts from "typescript";
+import { describe, expect, test, vi } from "vitest";
+import { wgslForEsbuild } from "../scripts/wgsl.mjs";
+
+const root = resolve(import.meta.dirname, "..");
+const entries: Readonly<Record<string, string>> = {
+  aumann: "src/index.ts",
+  "aumann/nn": "src/nn/index.ts",
+  "aumann/attribution": "src/attribution/index.ts",
+  "aumann/view": "src/view/index.ts",
+  "aumann/onnx": "src/nn/import/onnx.ts",
+  "aumann/reference": "src/reference/index.ts",
+};
+
+/** A page's blocks of code are one program, from top to bottom. */
+const codeOf = (page: string): string =>
+  [...readFileSync(join(root, page), "utf8").matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code).join("\n");
+const pages = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)].filter(
+  (name) => name.endsWith(".md") && codeOf(name) !== "",
+);
+
+test("the code in README.md and docs/ compiles", () => {
+  const sources = new Map(pages.map((page) => [join(root, `${page}.ts`), `${codeOf(page)}\nexport {};\n`]));
+  const options: ts.CompilerOptions = {
+    target: ts.ScriptTarget.ES2022,
+    lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts"],
+    types: ["@webgpu/types", "node"],
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    allowImportingTsExtensions: true,
+    strict: true,
+    skipLibCheck: true,
+    noEmit: true,
+    paths: Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, [join(root, file)]])),
+  };
+  const host = ts.createCompilerHost(options);
+  const { getSourceFile, fileExists } = host;
+  host.fileExists = (name) => sources.has(name) || fileExists(name);
+  host.getSourceFile = (name, ...rest) => {
+    const text = sources.get(name);
+    return text === undefined ? getSourceFile(name, ...rest) : ts.createSourceFile(name, text, rest[0]);
+  };
+  const program = ts.createProgram([...sources.keys()], options, host);
+  const problems = [...sources.keys()].flatMap((name) =>
+    ts.getPreEmitDiagnostics(program, program.getSourceFile(name)),
+  );
+  expect(ts.formatDiagnostics(problems, { ...host, getCanonicalFileName: (name) => name })).toBe("");
+});
+
+/** Runs a page; returns what it printed, call by call. */
+async function run(page: string): Promise<unknown[][]> {
+  // Inside the package, so that the npm packages that it imports are found.
+  const folder = mkdtempSync(join(root, "node_modules/.docs-"));
+  const printed = vi.spyOn(console, "log").mockImplementation(() => undefined);
+  try {
+    const outfile = join(folder, "example.mjs");
+    await build({
+      stdin: { contents: codeOf(page), loader: "ts", resolveDir: root },
+      alias: Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, `./${file}`])),
+      bundle: true,
+      format: "esm",
+      platform: "node",
+      packages: "external",
+      plugins: [wgslForEsbuild],
+      outfile,
+    });
+    await import(/* @vite-ignore */ pathToFileURL(outfile).href);
+    return printed.mock.calls;
+  } finally {
+    printed.mockRestore();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe("pages that run as they stand", () => {
+  test("README.md: the ten lines", async () => {
+    const [first] = await run("README.md");
+    const [attributions, , delta, , dispatches] = first as [Float32Array, string, Float32Array, string, number];
+    // relu(x w1) = [0.75, 0, 2] at the input, and 0 at the baseline: class 1 has 0 * 0.75 + 1 * 2.
+    expect(attributions[0]! + attributions[1]! - delta[0]!).toBeCloseTo(2, 5);
+    expect(Math.abs(delta[0]!)).toBeLessThan(1e-5);
+    expect(dispatches).toBeGreaterThan(0);
+  });
+
+  test("docs/attribution.md", async () => {
+    const [integrated, interior] = (await run("docs/attribution.md")) as [[Float32Array], [number[]]];
+    expect(integrated[0].length).toBe(4);
+    expect(interior[0]).toEqual([0, 0.25, 0.5, 0.75, 1]);
+  });
+
+  test("docs/custom-ops.md", async () => {
+    const [product] = (await run("docs/custom-ops.md")) as [[Float32Array]];
+    // d2/dx2 x exp(-x^2) = (4 x^3 - 6 x) exp(-x^2), times v.
+    const second = (x: number): number => (4 * x ** 3 - 6 * x) * Math.exp(-x * x);
+    [0.5 * second(0.5), -1 * second(1)].forEach((value, i) => expect(product[0][i]).toBeCloseTo(value, 4));
+  });
+
+  test("docs/view.md", async () => {
+    expect((await run("docs/view.md"))[0]!.every((length) => (length as number) > 0)).toBe(true);
+  });
+});
