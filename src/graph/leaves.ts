@@ -14,7 +14,7 @@ const unreachable = (name: string) => (): never => {
 };
 
 /** A function input, bound at run time. */
-export const inputPrimitive = primitive<{ name: string }>({
+export const inputPrimitive = /* @__PURE__ */ primitive<{ name: string }>({
   name: "input",
   aval: unreachable("input"),
   lowering: { kind: "leaf" },
@@ -22,7 +22,7 @@ export const inputPrimitive = primitive<{ name: string }>({
 });
 
 /** A tensor captured by a traced function; its contents are read when the program runs. */
-export const constantPrimitive = primitive<{ tensor: Tensor }>({
+export const constantPrimitive = /* @__PURE__ */ primitive<{ tensor: Tensor }>({
   name: "constant",
   aval: unreachable("constant"),
   lowering: { kind: "leaf" },
@@ -30,7 +30,7 @@ export const constantPrimitive = primitive<{ tensor: Tensor }>({
 });
 
 /** One number at every position; never stored, always part of the kernels that use it. */
-export const fillPrimitive = primitive<{ value: number }>({
+export const fillPrimitive = /* @__PURE__ */ primitive<{ value: number }>({
   name: "fill",
   aval: unreachable("fill"),
   lowering: { kind: "leaf" },
@@ -38,7 +38,7 @@ export const fillPrimitive = primitive<{ value: number }>({
 });
 
 /** 0, 1, 2, ... along one axis, i32; never stored, always part of the kernels that use it. */
-export const iotaPrimitive = primitive<Record<never, never>>({
+export const iotaPrimitive = /* @__PURE__ */ primitive<Record<never, never>>({
   name: "iota",
   aval: unreachable("iota"),
   lowering: { kind: "leaf" },

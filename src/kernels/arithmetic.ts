@@ -12,7 +12,7 @@ export function addPresent(terms: readonly Tangent[]): Tangent {
 /** A tangent times a factor that is only built if there is a tangent. */
 export const scaled = (t: Tangent, factor: () => Node): Tangent => (t ? mul(t, factor()) : null);
 
-export const addPrimitive = elementwise("add", {
+export const addPrimitive = /* @__PURE__ */ elementwise("add", {
   wgsl: ([a, b]) => `(${a} + ${b})`,
   operand: "numeric",
   jointlyLinear: [0, 1],
@@ -28,7 +28,7 @@ export const addPrimitive = elementwise("add", {
 /** a + b, broadcast. */
 export const add = (a: Operand, b: Operand): Value => binary(addPrimitive, a, b);
 
-export const negPrimitive: Primitive<Record<never, never>> = elementwise("neg", {
+export const negPrimitive: Primitive<Record<never, never>> = /* @__PURE__ */ elementwise("neg", {
   wgsl: ([a]) => `(-${a})`,
   operand: "numeric",
   multilinear: true,
@@ -42,7 +42,7 @@ export const negPrimitive: Primitive<Record<never, never>> = elementwise("neg", 
 /** -x. */
 export const neg = (x: Operand): Value => unary(negPrimitive, x, {});
 
-export const subPrimitive = elementwise("sub", {
+export const subPrimitive = /* @__PURE__ */ elementwise("sub", {
   wgsl: ([a, b]) => `(${a} - ${b})`,
   operand: "numeric",
   jointlyLinear: [0, 1],
@@ -58,7 +58,7 @@ export const subPrimitive = elementwise("sub", {
 /** a - b, broadcast. */
 export const sub = (a: Operand, b: Operand): Value => binary(subPrimitive, a, b);
 
-export const mulPrimitive = elementwise("mul", {
+export const mulPrimitive = /* @__PURE__ */ elementwise("mul", {
   wgsl: ([a, b]) => `(${a} * ${b})`,
   operand: "numeric",
   multilinear: true,
@@ -74,7 +74,7 @@ export const mulPrimitive = elementwise("mul", {
 /** a * b, broadcast. */
 export const mul = (a: Operand, b: Operand): Value => binary(mulPrimitive, a, b);
 
-export const divPrimitive = elementwise("div", {
+export const divPrimitive = /* @__PURE__ */ elementwise("div", {
   wgsl: ([a, b]) => `(${a} / ${b})`,
   cost: 4,
   jointlyLinear: [0],
@@ -86,7 +86,7 @@ export const divPrimitive = elementwise("div", {
 /** a / b, broadcast. */
 export const div = (a: Operand, b: Operand): Value => binary(divPrimitive, a, b);
 
-export const reciprocalPrimitive = elementwise("reciprocal", {
+export const reciprocalPrimitive = /* @__PURE__ */ elementwise("reciprocal", {
   wgsl: ([a]) => `(1.0 / ${a})`,
   cost: 4,
   jvp: (y, [t]) => scaled(t!, () => neg(square(y))),
@@ -97,7 +97,7 @@ export const reciprocal = (x: Operand): Value => unary(reciprocalPrimitive, x, {
 /** x * x. */
 export const square = (x: Operand): Value => mul(x, x);
 
-export const absPrimitive = elementwise("abs", {
+export const absPrimitive = /* @__PURE__ */ elementwise("abs", {
   kink: true,
   wgsl: ([a]) => `abs(${a})`,
   jvp: (y, [t]) => scaled(t!, () => sign(y.inputs[0]!)),
@@ -105,6 +105,10 @@ export const absPrimitive = elementwise("abs", {
 /** |x|; derivative 0 at 0. */
 export const abs = (x: Operand): Value => unary(absPrimitive, x, {});
 
-export const signPrimitive = elementwise("sign", { wgsl: ([a]) => `sign(${a})`, kink: true, jvp: () => null });
+export const signPrimitive = /* @__PURE__ */ elementwise("sign", {
+  wgsl: ([a]) => `sign(${a})`,
+  kink: true,
+  jvp: () => null,
+});
 /** -1, 0 or 1; derivative 0. */
 export const sign = (x: Operand): Value => unary(signPrimitive, x, {});

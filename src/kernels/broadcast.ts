@@ -20,7 +20,7 @@ import {
 import { padPrimitive } from "./slice.ts";
 import sumWgsl from "./wgsl/reduce_sum.wgsl";
 
-export const broadcastPrimitive: Primitive<{ shape: Shape }> = primitive({
+export const broadcastPrimitive: Primitive<{ shape: Shape }> = /* @__PURE__ */ primitive({
   name: "broadcast",
   aval: ([x], { shape }) => {
     if (!sameShape(broadcastShapes("broadcastTo", x!.shape, shape), shape)) {
@@ -57,7 +57,7 @@ export const broadcastTo = (x: Operand, shape: Shape): Value =>
 export const spread = (y: Node, shape: Shape, range: AxisRange): Node =>
   broadcastTo(reshape(y, kept(shape, range)), shape);
 
-export const sumPrimitive = reduction("sum", sumWgsl, 1, {
+export const sumPrimitive = /* @__PURE__ */ reduction("sum", sumWgsl, 1, {
   multilinear: true,
   transpose: (ct, node) => spread(ct, node.inputs[0]!.shape, node.attrs),
   fold(inputs, range) {

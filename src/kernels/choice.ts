@@ -16,26 +16,32 @@ const comparison = (
 ): Primitive<Record<never, never>> =>
   elementwise(name, { wgsl: ([a, b]) => `(${a} ${operator} ${b})`, operand, result: "bool", kink: true });
 
-export const greaterPrimitive = comparison("greater", ">");
+export const greaterPrimitive = /* @__PURE__ */ comparison("greater", ">");
 /** a > b, broadcast; bool. Operands of one dtype, f32 or i32. */
 export const greater = (a: Operand, b: Operand): Value => binary(greaterPrimitive, a, b);
-export const greaterEqualPrimitive = comparison("greaterEqual", ">=");
+export const greaterEqualPrimitive = /* @__PURE__ */ comparison("greaterEqual", ">=");
 /** a >= b, broadcast; bool. */
 export const greaterEqual = (a: Operand, b: Operand): Value => binary(greaterEqualPrimitive, a, b);
 /** a < b, broadcast; bool. */
 export const less = (a: Operand, b: Operand): Value => greater(b, a);
 /** a <= b, broadcast; bool. */
 export const lessEqual = (a: Operand, b: Operand): Value => greaterEqual(b, a);
-export const equalPrimitive = comparison("equal", "==", "any");
+export const equalPrimitive = /* @__PURE__ */ comparison("equal", "==", "any");
 /** a == b, broadcast; bool. Operands of one dtype. */
 export const equal = (a: Operand, b: Operand): Value => binary(equalPrimitive, a, b);
 /** a != b, broadcast; bool. */
 export const notEqual = (a: Operand, b: Operand): Value => logicalNot(equal(a, b));
 
-export const logicalNotPrimitive = elementwise("logicalNot", { wgsl: ([a]) => `(!${a})`, operand: "bool" });
+export const logicalNotPrimitive = /* @__PURE__ */ elementwise("logicalNot", {
+  wgsl: ([a]) => `(!${a})`,
+  operand: "bool",
+});
 /** Logical negation of a bool value. */
 export const logicalNot = (x: Operand): Value => unary(logicalNotPrimitive, x, {});
-export const logicalAndPrimitive = elementwise("logicalAnd", { wgsl: ([a, b]) => `(${a} && ${b})`, operand: "bool" });
+export const logicalAndPrimitive = /* @__PURE__ */ elementwise("logicalAnd", {
+  wgsl: ([a, b]) => `(${a} && ${b})`,
+  operand: "bool",
+});
 /** Both of two bool values. */
 export const logicalAnd = (a: Operand, b: Operand): Value => binary(logicalAndPrimitive, a, b);
 /** At least one of two bool values. */
@@ -43,7 +49,7 @@ export const logicalOr = (a: Operand, b: Operand): Value => logicalNot(logicalAn
 
 const same = (a: Node, b: Node): boolean => a === b;
 
-export const selectPrimitive: Primitive<Record<never, never>> = primitive({
+export const selectPrimitive: Primitive<Record<never, never>> = /* @__PURE__ */ primitive({
   name: "select",
   aval([condition, a, b]) {
     if (condition!.dtype !== "bool")
@@ -76,7 +82,7 @@ export function select(condition: Operand, a: Operand, b: Operand): Value {
   );
 }
 
-export const castPrimitive: Primitive<{ to: DType }> = primitive({
+export const castPrimitive: Primitive<{ to: DType }> = /* @__PURE__ */ primitive({
   name: "cast",
   aval: ([x], { to }) => ({ shape: x!.shape, dtype: to }),
   // dtypes are named as WGSL names its types
@@ -88,7 +94,7 @@ export const castPrimitive: Primitive<{ to: DType }> = primitive({
 /** Converts between f32 (towards zero), i32 and bool (not zero). Not differentiable. */
 export const cast = (x: Operand, to: DType): Value => apply(castPrimitive, [lift(x)], { to });
 
-export const stopGradientPrimitive: Primitive<Record<never, never>> = primitive({
+export const stopGradientPrimitive: Primitive<Record<never, never>> = /* @__PURE__ */ primitive({
   name: "stopGradient",
   aval: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
   lowering: { kind: "elementwise", wgsl: ([a]) => a!, cost: 0 },
@@ -100,7 +106,7 @@ export const stopGradient = (x: Operand): Value => apply(stopGradientPrimitive, 
 
 // ---- rectifiers ----------------------------------------------------------------------------------------------------
 
-export const reluPrimitive = elementwise("relu", {
+export const reluPrimitive = /* @__PURE__ */ elementwise("relu", {
   kink: true,
   wgsl: ([a]) => `max(${a}, 0.0)`,
   // The mask comes from the result, so that only one of z and relu(z) is kept for the backward pass.
@@ -109,7 +115,7 @@ export const reluPrimitive = elementwise("relu", {
 /** max(x, 0); derivative 0 at 0. */
 export const relu = (x: Operand): Value => unary(reluPrimitive, x, {});
 
-export const leakyReluPrimitive = elementwise<{ slope: number }>("leakyRelu", {
+export const leakyReluPrimitive = /* @__PURE__ */ elementwise<{ slope: number }>("leakyRelu", {
   kink: true,
   wgsl: ([a], [slope]) => `select(${a} * ${slope}, ${a}, ${a} > 0.0)`,
   params: ({ slope }) => [slope],
@@ -119,7 +125,7 @@ export const leakyReluPrimitive = elementwise<{ slope: number }>("leakyRelu", {
 export const leakyRelu = (x: Operand, { slope = 0.01 }: { slope?: number } = {}): Value =>
   unary(leakyReluPrimitive, x, { slope });
 
-export const maximumPrimitive = elementwise("maximum", {
+export const maximumPrimitive = /* @__PURE__ */ elementwise("maximum", {
   kink: true,
   wgsl: ([a, b]) => `max(${a}, ${b})`,
   operand: "numeric",
@@ -128,7 +134,7 @@ export const maximumPrimitive = elementwise("maximum", {
 /** The larger of a and b; where equal, the derivative goes to a. */
 export const maximum = (a: Operand, b: Operand): Value => binary(maximumPrimitive, a, b);
 
-export const minimumPrimitive = elementwise("minimum", {
+export const minimumPrimitive = /* @__PURE__ */ elementwise("minimum", {
   kink: true,
   wgsl: ([a, b]) => `min(${a}, ${b})`,
   operand: "numeric",

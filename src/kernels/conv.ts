@@ -100,9 +100,9 @@ function convolution(name: string, roles: readonly [Role, Role], result: Role): 
   });
 }
 
-export const convForwardPrimitive = convolution("convForward", ["x", "w"], "y");
-export const convInputGradPrimitive = convolution("convInputGrad", ["y", "w"], "x");
-export const convWeightGradPrimitive = convolution("convWeightGrad", ["x", "y"], "w");
+export const convForwardPrimitive = /* @__PURE__ */ convolution("convForward", ["x", "w"], "y");
+export const convInputGradPrimitive = /* @__PURE__ */ convolution("convInputGrad", ["y", "w"], "x");
+export const convWeightGradPrimitive = /* @__PURE__ */ convolution("convWeightGrad", ["x", "y"], "w");
 
 interface Planes {
   readonly node: Node;

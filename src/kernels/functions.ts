@@ -17,7 +17,7 @@ import trigWgsl from "./wgsl/trig.wgsl";
 /** Operations per element that a transcendental function is taken to cost when fusion weighs recomputing it. */
 const TRANSCENDENTAL = 20;
 
-export const expPrimitive = elementwise("exp", {
+export const expPrimitive = /* @__PURE__ */ elementwise("exp", {
   wgsl: ([a]) => `exp(${a})`,
   cost: TRANSCENDENTAL,
   jvp: (y, [t]) => scaled(t!, () => y),
@@ -25,7 +25,7 @@ export const expPrimitive = elementwise("exp", {
 /** e^x. Overflows to infinity above 88.7. */
 export const exp = (x: Operand): Value => unary(expPrimitive, x, {});
 
-export const expm1Primitive = elementwise("expm1", {
+export const expm1Primitive = /* @__PURE__ */ elementwise("expm1", {
   wgsl: ([a]) => `safe_expm1(${a})`,
   helpers: [expm1Wgsl],
   cost: TRANSCENDENTAL,
@@ -34,7 +34,7 @@ export const expm1Primitive = elementwise("expm1", {
 /** e^x - 1, exact to rounding near 0. */
 export const expm1 = (x: Operand): Value => unary(expm1Primitive, x, {});
 
-export const logPrimitive = elementwise("log", {
+export const logPrimitive = /* @__PURE__ */ elementwise("log", {
   wgsl: ([a]) => `safe_log(${a})`,
   helpers: [logWgsl],
   cost: TRANSCENDENTAL,
@@ -43,7 +43,7 @@ export const logPrimitive = elementwise("log", {
 /** Natural logarithm; -infinity at 0, NaN below. */
 export const log = (x: Operand): Value => unary(logPrimitive, x, {});
 
-export const log1pPrimitive = elementwise("log1p", {
+export const log1pPrimitive = /* @__PURE__ */ elementwise("log1p", {
   wgsl: ([a]) => `safe_log1p(${a})`,
   helpers: [logWgsl, log1pWgsl],
   cost: TRANSCENDENTAL,
@@ -52,7 +52,7 @@ export const log1pPrimitive = elementwise("log1p", {
 /** log(1 + x), exact to rounding near 0. */
 export const log1p = (x: Operand): Value => unary(log1pPrimitive, x, {});
 
-export const sqrtPrimitive = elementwise("sqrt", {
+export const sqrtPrimitive = /* @__PURE__ */ elementwise("sqrt", {
   wgsl: ([a]) => `sqrt(${a})`,
   cost: 4,
   jvp: (y, [t]) => (t ? div(mul(t, 0.5), y) : null),
@@ -60,7 +60,7 @@ export const sqrtPrimitive = elementwise("sqrt", {
 /** Square root. */
 export const sqrt = (x: Operand): Value => unary(sqrtPrimitive, x, {});
 
-export const powConstantPrimitive = elementwise<{ exponent: number }>("pow", {
+export const powConstantPrimitive = /* @__PURE__ */ elementwise<{ exponent: number }>("pow", {
   wgsl: ([a], [e]) => `safe_pow(${a}, ${e})`,
   params: ({ exponent }) => [exponent],
   helpers: [logWgsl, powWgsl],
@@ -93,7 +93,7 @@ export const pow = power;
 
 // ---- trigonometric and sigmoidal -----------------------------------------------------------------------------------
 
-export const sinPrimitive = elementwise("sin", {
+export const sinPrimitive = /* @__PURE__ */ elementwise("sin", {
   wgsl: ([a]) => `safe_sin(${a})`,
   helpers: [trigWgsl],
   cost: TRANSCENDENTAL,
@@ -102,7 +102,7 @@ export const sinPrimitive = elementwise("sin", {
 /** Sine of x radians. */
 export const sin = (x: Operand): Value => unary(sinPrimitive, x, {});
 
-export const cosPrimitive = elementwise("cos", {
+export const cosPrimitive = /* @__PURE__ */ elementwise("cos", {
   wgsl: ([a]) => `safe_cos(${a})`,
   helpers: [trigWgsl],
   cost: TRANSCENDENTAL,
@@ -111,7 +111,7 @@ export const cosPrimitive = elementwise("cos", {
 /** Cosine of x radians. */
 export const cos = (x: Operand): Value => unary(cosPrimitive, x, {});
 
-export const sigmoidPrimitive = elementwise("sigmoid", {
+export const sigmoidPrimitive = /* @__PURE__ */ elementwise("sigmoid", {
   wgsl: ([a]) => `safe_sigmoid(${a})`,
   helpers: [sigmoidWgsl],
   cost: TRANSCENDENTAL,
@@ -121,7 +121,7 @@ export const sigmoidPrimitive = elementwise("sigmoid", {
 /** 1 / (1 + e^-x). */
 export const sigmoid = (x: Operand): Value => unary(sigmoidPrimitive, x, {});
 
-export const tanhPrimitive = elementwise("tanh", {
+export const tanhPrimitive = /* @__PURE__ */ elementwise("tanh", {
   wgsl: ([a]) => `safe_tanh(${a})`,
   helpers: [tanhWgsl],
   cost: TRANSCENDENTAL,
@@ -131,7 +131,7 @@ export const tanhPrimitive = elementwise("tanh", {
 /** Hyperbolic tangent, finite for every finite x. */
 export const tanh = (x: Operand): Value => unary(tanhPrimitive, x, {});
 
-export const softplusPrimitive = elementwise<{ beta: number }>("softplus", {
+export const softplusPrimitive = /* @__PURE__ */ elementwise<{ beta: number }>("softplus", {
   wgsl: ([a], [beta]) => `safe_softplus(${a}, ${beta})`,
   params: ({ beta }) => [beta],
   helpers: [softplusWgsl],
@@ -151,7 +151,7 @@ export function softplus(x: Operand, { beta = 1 }: { beta?: number } = {}): Valu
 /** {@link softplus} with the default beta 10 of smoothing at explanation time. */
 export const smoothRelu = (x: Operand, { beta = 10 }: { beta?: number } = {}): Value => softplus(x, { beta });
 
-export const erfPrimitive = elementwise("erf", {
+export const erfPrimitive = /* @__PURE__ */ elementwise("erf", {
   wgsl: ([a]) => `safe_erf(${a})`,
   helpers: [erfWgsl],
   cost: TRANSCENDENTAL,

@@ -21,7 +21,7 @@ const WORKGROUP = 64;
 
 // ---- gather --------------------------------------------------------------------------------------------------------
 
-export const gatherPrimitive: Primitive<GatherAttrs> = primitive<GatherAttrs>({
+export const gatherPrimitive: Primitive<GatherAttrs> = /* @__PURE__ */ primitive<GatherAttrs>({
   name: "gather",
   aval([x, indices], { axis, shared }) {
     assertPositions("gather", indices!, x!.shape, shared);
@@ -141,7 +141,7 @@ function scatterBatch(
   return apply(prim, [positions, values], { axis: axis + 1, shared: shared + 1, size: length });
 }
 
-export const scatterAddPrimitive: Primitive<ScatterAttrs> = primitive<ScatterAttrs>({
+export const scatterAddPrimitive: Primitive<ScatterAttrs> = /* @__PURE__ */ primitive<ScatterAttrs>({
   name: "scatterAdd",
   aval(inputs, attrs) {
     if (inputs[1]!.dtype !== "f32") throw new DTypeError(`scatterAdd: expected f32 updates, got ${inputs[1]!.dtype}`);
@@ -172,7 +172,7 @@ export const scatterAddPrimitive: Primitive<ScatterAttrs> = primitive<ScatterAtt
   },
 });
 
-export const placePrimitive: Primitive<ScatterAttrs> = primitive<ScatterAttrs>({
+export const placePrimitive: Primitive<ScatterAttrs> = /* @__PURE__ */ primitive<ScatterAttrs>({
   name: "place",
   aval: (inputs, attrs) => scatterAval("place", inputs, attrs),
   lowering: {

@@ -101,15 +101,7 @@ export {
 } from "./gather.ts";
 export { concat, concatPrimitive, pad, stack } from "./join.ts";
 export { matmul, matmulPrimitive, type MatmulOptions } from "./matmul.ts";
-export {
-  expandDims,
-  moveAxis,
-  reshape,
-  reshapePrimitive,
-  squeeze,
-  transpose,
-  transposePrimitive,
-} from "./movement.ts";
+export { expandDims, moveAxis, reshape, reshapePrimitive, squeeze, transpose, transposePrimitive } from "./movement.ts";
 export {
   batchNorm,
   layerNorm,

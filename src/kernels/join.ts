@@ -10,7 +10,7 @@ import { select } from "./choice.ts";
 import { expandDims } from "./movement.ts";
 import { padPrimitive, sliceAxis } from "./slice.ts";
 
-export const concatPrimitive: Primitive<{ axis: number }> = primitive({
+export const concatPrimitive: Primitive<{ axis: number }> = /* @__PURE__ */ primitive({
   name: "concat",
   aval(inputs, { axis }) {
     const first = inputs[0]!;

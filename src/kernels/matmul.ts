@@ -35,7 +35,7 @@ function dimsOf([a, b]: readonly Node[], { ta, tb }: MatmulAttrs): Dims {
   return { lead: broadcastShapes("matmul", a!.shape.slice(0, -2), b!.shape.slice(0, -2)), m, n, k: ka };
 }
 
-export const matmulPrimitive: Primitive<MatmulAttrs> = primitive({
+export const matmulPrimitive: Primitive<MatmulAttrs> = /* @__PURE__ */ primitive({
   name: "matmul",
   aval: (inputs, attrs) => {
     for (const x of inputs) {

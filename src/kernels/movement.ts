@@ -15,7 +15,7 @@ export const refill = (x: Node, shape: Shape): Node | undefined => {
 
 // ---- reshape -------------------------------------------------------------------------------------------------------
 
-export const reshapePrimitive: Primitive<{ shape: Shape }> = primitive({
+export const reshapePrimitive: Primitive<{ shape: Shape }> = /* @__PURE__ */ primitive({
   name: "reshape",
   aval: ([x], { shape }) => {
     if (numel(shape) !== numel(x!.shape)) {
@@ -88,7 +88,7 @@ export function squeeze(x: Operand, axes?: number | readonly number[]): Value {
 
 // ---- transpose -----------------------------------------------------------------------------------------------------
 
-export const transposePrimitive: Primitive<{ permutation: readonly number[] }> = primitive({
+export const transposePrimitive: Primitive<{ permutation: readonly number[] }> = /* @__PURE__ */ primitive({
   name: "transpose",
   aval: ([x], { permutation }) => ({ shape: permutation.map((axis) => x!.shape[axis]!), dtype: x!.dtype }),
   lowering: {

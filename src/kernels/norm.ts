@@ -16,7 +16,7 @@ type WindowAttrs = { readonly axis: number; readonly low: number; readonly high:
 
 const WORKGROUP = 64;
 
-export const windowSumPrimitive: Primitive<WindowAttrs> = primitive<WindowAttrs>({
+export const windowSumPrimitive: Primitive<WindowAttrs> = /* @__PURE__ */ primitive<WindowAttrs>({
   name: "windowSum",
   aval([x]) {
     if (x!.dtype !== "f32") throw new DTypeError(`windowSum: expected f32, got ${x!.dtype}; use cast()`);

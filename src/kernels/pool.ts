@@ -58,7 +58,7 @@ function kernelCall(wgsl: string, node: Node<PoolAttrs>, extra: readonly number[
 // ---- maximum -------------------------------------------------------------------------------------------------------
 
 /** x [..., H, W] -> i32 [..., oh, ow]: position y W + x of the first maximum of each window in its plane; a NaN wins. */
-export const argmaxWindowPrimitive: Primitive<PoolAttrs> = primitive<PoolAttrs>({
+export const argmaxWindowPrimitive: Primitive<PoolAttrs> = /* @__PURE__ */ primitive<PoolAttrs>({
   name: "argmaxWindow",
   aval([x], { input, output }) {
     assertPlane("argmaxWindow", x!, input);
@@ -106,7 +106,7 @@ function assertIndices(op: string, x: Node, indices: Node): void {
 }
 
 /** x [..., H, W], indices i32 [..., oh, ow] -> [..., oh, ow]: the element of each plane at each index. */
-export const gatherWindowPrimitive: Primitive<PoolAttrs> = primitive<PoolAttrs>({
+export const gatherWindowPrimitive: Primitive<PoolAttrs> = /* @__PURE__ */ primitive<PoolAttrs>({
   name: "gatherWindow",
   aval([x, indices], { input, output }) {
     assertPlane("gatherWindow", x!, input);
@@ -134,7 +134,7 @@ export const gatherWindowPrimitive: Primitive<PoolAttrs> = primitive<PoolAttrs>(
 });
 
 /** ct [..., oh, ow], indices i32 [..., oh, ow] -> [..., H, W]: each element added at its index, zeros elsewhere. */
-export const scatterWindowPrimitive: Primitive<PoolAttrs> = primitive<PoolAttrs>({
+export const scatterWindowPrimitive: Primitive<PoolAttrs> = /* @__PURE__ */ primitive<PoolAttrs>({
   name: "scatterWindow",
   aval([ct, indices], { input, output }) {
     assertPlane("scatterWindow", ct!, output);
@@ -215,7 +215,7 @@ const divisorFields = ({ padding, countIncludePad }: AvgPoolAttrs): number[] => 
 ];
 
 /** x [..., H, W] -> [..., oh, ow]: the mean of each window. */
-export const avgPoolPrimitive: Primitive<AvgPoolAttrs> = primitive<AvgPoolAttrs>({
+export const avgPoolPrimitive: Primitive<AvgPoolAttrs> = /* @__PURE__ */ primitive<AvgPoolAttrs>({
   name: "avgPool",
   aval([x], { input, output }) {
     assertPlane("avgPool", x!, input);
@@ -232,7 +232,7 @@ export const avgPoolPrimitive: Primitive<AvgPoolAttrs> = primitive<AvgPoolAttrs>
 });
 
 /** ct [..., oh, ow] -> [..., H, W]: each element, divided by its window's count, added to all of its window. */
-export const avgPoolGradPrimitive: Primitive<AvgPoolAttrs> = primitive<AvgPoolAttrs>({
+export const avgPoolGradPrimitive: Primitive<AvgPoolAttrs> = /* @__PURE__ */ primitive<AvgPoolAttrs>({
   name: "avgPoolGrad",
   aval([ct], { input, output }) {
     assertPlane("avgPoolGrad", ct!, output);

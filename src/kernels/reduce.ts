@@ -27,9 +27,13 @@ import maxWgsl from "./wgsl/reduce_max.wgsl";
 
 export type { ReduceOptions } from "./reduction.ts";
 
-export const argmaxPrimitive = reduction("argmax", argmaxWgsl, 1, { result: "i32", kink: true, jvp: () => null });
+export const argmaxPrimitive = /* @__PURE__ */ reduction("argmax", argmaxWgsl, 1, {
+  result: "i32",
+  kink: true,
+  jvp: () => null,
+});
 
-export const maxPrimitive = reduction("max", maxWgsl, 1, {
+export const maxPrimitive = /* @__PURE__ */ reduction("max", maxWgsl, 1, {
   kink: true,
   jvp: (y, [t]) => (t ? atMaximum(y.inputs[0]!, t, y.attrs) : null),
   fold: foldSingle,
@@ -50,7 +54,7 @@ const axisLast = (rank: number, axis: number): number[] => [
   axis,
 ];
 
-export const logSumExpPrimitive = reduction("logSumExp", logSumExpWgsl, 25, {
+export const logSumExpPrimitive = /* @__PURE__ */ reduction("logSumExp", logSumExpWgsl, 25, {
   jvp: (y, [t]) => (t ? weightedSum(y, t, y.inputs[0]!, y.attrs) : null),
   fold: foldSingle,
 });

@@ -16,7 +16,7 @@ interface SliceAttrs extends Readonly<Record<string, unknown>> {
 const sliced = ({ starts, stops, steps }: SliceAttrs): number[] =>
   starts.map((start, i) => Math.max(0, Math.ceil((stops[i]! - start) / steps[i]!)));
 
-export const slicePrimitive: Primitive<SliceAttrs> = primitive({
+export const slicePrimitive: Primitive<SliceAttrs> = /* @__PURE__ */ primitive({
   name: "slice",
   aval: ([x], attrs) => ({ shape: sliced(attrs), dtype: x!.dtype }),
   lowering: {
@@ -113,7 +113,7 @@ interface PadAttrs extends Readonly<Record<string, unknown>> {
 const padded = (shape: Shape, { low, high, interior }: PadAttrs): number[] =>
   shape.map((n, i) => low[i]! + high[i]! + n + Math.max(0, n - 1) * interior[i]!);
 
-export const padPrimitive: Primitive<PadAttrs> = primitive({
+export const padPrimitive: Primitive<PadAttrs> = /* @__PURE__ */ primitive({
   name: "pad",
   aval: ([x], attrs) => ({ shape: padded(x!.shape, attrs), dtype: x!.dtype }),
   lowering: {
@@ -153,7 +153,7 @@ export const padPrimitive: Primitive<PadAttrs> = primitive({
 
 // ---- flip -------------------------------------------------------------------------------------------------------------
 
-export const flipPrimitive: Primitive<{ axes: readonly number[] }> = primitive({
+export const flipPrimitive: Primitive<{ axes: readonly number[] }> = /* @__PURE__ */ primitive({
   name: "flip",
   aval: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
   lowering: {

@@ -21,7 +21,7 @@ function rowsCall(wgsl: string, node: Node<NoAttrs>, flops: number): KernelCall 
   return { wgsl, uniforms: [rows, length], workgroups: Math.ceil(rows / WORKGROUP), flops: flops * rows * length };
 }
 
-export const softmaxPrimitive: Primitive<NoAttrs> = primitive<NoAttrs>({
+export const softmaxPrimitive: Primitive<NoAttrs> = /* @__PURE__ */ primitive<NoAttrs>({
   name: "softmax",
   aval([x]) {
     if (x!.dtype !== "f32") throw new DTypeError(`softmax: expected f32, got ${x!.dtype}; use cast()`);
@@ -33,7 +33,7 @@ export const softmaxPrimitive: Primitive<NoAttrs> = primitive<NoAttrs>({
   fold: ([x]) => (x!.shape.at(-1) === 1 ? fill(x!.shape, 1) : undefined),
 });
 
-export const softmaxTangentPrimitive: Primitive<NoAttrs> = primitive<NoAttrs>({
+export const softmaxTangentPrimitive: Primitive<NoAttrs> = /* @__PURE__ */ primitive<NoAttrs>({
   name: "softmaxTangent",
   aval: ([y]) => ({ shape: y!.shape, dtype: "f32" }),
   lowering: { kind: "kernel", prologues: { 0: "y", 1: "t" }, call: (node) => rowsCall(softmaxTangentWgsl, node, 4) },
