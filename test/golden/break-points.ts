@@ -7,13 +7,11 @@ import { hasKinks } from "./network.ts";
 
 const SMOOTH_NODES = 512;
 const CELLS = 512;
-/** Where sampling begins from a baseline without ties. What lies before takes the value found there. */
-const START = 2 ** -20;
 /**
- * A constant baseline makes all windows of a max pool ties. In f32 rounding decides them for a while, so that sampling
- * begins at the first of these positions whose integrand agrees with that at the next.
+ * Where sampling begins; what lies before takes the value found there. A constant baseline makes all windows of a max
+ * pool ties, which in f32 they remain for a while.
  */
-const STARTS = [12, 11, 10, 9, 8, 7, 6, 5].map((k) => 2 ** -k);
+const START = { constant: 2 ** -11, other: 2 ** -20 };
 /** Gradients are evaluated in batches of one size, so that one program serves all. */
 const BATCH = 128;
 /** What one cell may contribute to the error, relative to the largest attribution. */
@@ -36,7 +34,7 @@ interface Cell {
  */
 export async function convergedPoints(c: Context, baseline: readonly HostArray[]): Promise<Quadrature> {
   if (!hasKinks(c.case_)) return gaussLegendre(SMOOTH_NODES);
-  const start = baseline.every(isConstant) ? await settledStart(c, baseline) : START;
+  const start = baseline.every(isConstant) ? START.constant : START.other;
   const edges = Array.from({ length: CELLS + 1 }, (_, i) => start + ((1 - start) * i) / CELLS);
   const samples = await integrand(c, baseline, edges);
   const scales = largestAttributions(c, samples);
@@ -57,16 +55,6 @@ export async function convergedPoints(c: Context, baseline: readonly HostArray[]
   }
   const nodes = [...weights.keys()].sort((a, b) => a - b);
   return { nodes, weights: nodes.map((a) => weights.get(a)!) };
-}
-
-async function settledStart(c: Context, baseline: readonly HostArray[]): Promise<number> {
-  const samples = await integrand(c, baseline, [...STARTS, 1]);
-  const scales = largestAttributions(c, samples.slice(-1));
-  const errors = STARTS.slice(1).map((to, k) =>
-    error({ from: to / 2, to, samples: [samples[k]!, samples[k + 1]!] }, scales),
-  );
-  const settled = errors.findIndex((e) => e < CELL_ERROR);
-  return STARTS[settled < 0 ? errors.indexOf(Math.min(...errors)) : settled]!;
 }
 
 const isConstant = ({ data }: HostArray): boolean => data.every((v) => v === data[0]);
