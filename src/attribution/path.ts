@@ -1,12 +1,12 @@
 // Runs path integrals: prelude, chunks and finale are encoded one after another, with nothing read back in between.
 import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
-import { numel } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
 import type { Graph } from "../graph/trace.ts";
 import type { Program } from "../compiler/program.ts";
 import { assertArrays, baselineSet, placeholders, startingValues } from "./baseline-set.ts";
+import { classIndices, pointTensors, stacked, type PathPoints } from "./path-inputs.ts";
 import { planChunks, type ChunkPlan } from "./chunks.ts";
 import {
   accumulatorShapes,
@@ -24,14 +24,7 @@ import { firstRows, joinRows } from "./rows.ts";
 import { Session } from "./session.ts";
 import type { Input, ModelLike, PathOptions, Plan } from "./types.ts";
 
-/** Nodes per baseline; per example too, if `nodes` holds M * S * B numbers. */
-export interface PathPoints {
-  readonly steps: number;
-  /** [M, S] or [M, S, B] */
-  readonly nodes: ArrayLike<number>;
-  /** [M, S] */
-  readonly weights: ArrayLike<number>;
-}
+export type { PathPoints } from "./path-inputs.ts";
 
 export interface PathResult {
   /** One array per attributed value. */
@@ -260,7 +253,7 @@ export class PathIntegral {
     let sums = accumulatorShapes(this.shape, m).map((s) => session.zeros(s));
     for (let chunk = 0; chunk < plan.chunksPerGroup; chunk++) {
       const last = group === plan.groups - 1 && chunk === plan.chunksPerGroup - 1;
-      const points = this.pointTensors(job, members, chunk * plan.stepsPerChunk).map((t) => session.keep(t));
+      const points = this.chunkPoints(job, members, chunk * plan.stepsPerChunk).map((t) => session.keep(t));
       const inputs = [...this.side(programs.chunk.graph.side), ...index, ...boundary, ...points, ...sums];
       const next = session.encode(programs.chunk.program, inputs);
       session.drop([...points, ...sums]);
@@ -284,8 +277,17 @@ export class PathIntegral {
 
   private encodePrelude(session: Session, program: Program, members: readonly number[]) {
     const { problem } = this;
-    const starts = this.starting.map((_, i) => session.keep(this.stack(members, i)));
-    const target = targetGiven(this.options) && problem.index ? [session.keep(this.targetTensor())] : [];
+    const starts = this.starting.map((node, i) =>
+      session.keep(
+        stacked(
+          this.device,
+          node,
+          members.map((m) => this.baselineAt(m)[i]!),
+        ),
+      ),
+    );
+    const classes = classIndices(this.options.target, problem.target.batch);
+    const target = classes && problem.index ? [session.keep(this.device.tensor(classes, [classes.length], "i32"))] : [];
     const prelude = session.encode(program, [...this.inputs, ...target, ...starts]);
     session.drop([...target, ...starts]);
     const index = problem.index ? [prelude[1]!] : [];
@@ -293,48 +295,19 @@ export class PathIntegral {
     return { prelude, index, startScore: startScore!, values };
   }
 
+  /** Beyond the last baseline it is repeated, with weight 0. */
+  private baselineAt(member: number): readonly HostArray[] {
+    return this.baselines[Math.min(member, this.baselines.length - 1)]!;
+  }
+
+  private chunkPoints({ points, plan, perExample }: Job, members: readonly number[], at: number): [Tensor, Tensor] {
+    const rows = members.map((m) => Math.min(m, this.baselines.length - 1));
+    const batch = perExample ? this.problem.target.batch : undefined;
+    return pointTensors(this.device, points, rows, { at, count: plan.stepsPerChunk, batch });
+  }
+
   private side(nodes: PathGraph["side"]): Tensor[] {
     return nodes.map((x) => this.inputs[this.problem.inputs.indexOf(x)]!);
-  }
-
-  /** Baselines of a group, stacked; beyond the last one it is repeated, with weight 0. */
-  private stack(members: readonly number[], value: number): Tensor {
-    const { shape, dtype } = this.starting[value]!;
-    const size = numel(shape);
-    const data = dtype === "i32" ? new Int32Array(members.length * size) : new Float32Array(members.length * size);
-    members.forEach((i, at) => {
-      const baseline = this.baselines[Math.min(i, this.baselines.length - 1)]![value]!;
-      data.set(baseline.data, at * size);
-    });
-    return this.device.tensor(data, [members.length, ...shape], dtype);
-  }
-
-  private targetTensor(): Tensor {
-    const { target } = this.options;
-    const { batch } = this.problem.target;
-    const classes = typeof target === "number" ? Array<number>(batch).fill(target) : (target as readonly number[]);
-    return this.device.tensor(classes, [batch], "i32");
-  }
-
-  /** Nodes and weights of one chunk. Beyond the last step the last node is repeated, with weight 0. */
-  private pointTensors({ points, plan, perExample }: Job, members: readonly number[], at: number): [Tensor, Tensor] {
-    const { steps } = points;
-    const count = plan.stepsPerChunk;
-    const batch = perExample ? this.problem.target.batch : 1;
-    const nodes = new Float32Array(members.length * count * batch);
-    const weights = new Float32Array(members.length * count);
-    members.forEach((m, i) => {
-      const row = Math.min(m, this.baselines.length - 1) * steps;
-      for (let s = 0; s < count; s++) {
-        const from = row + Math.min(at + s, steps - 1);
-        const to = i * count + s;
-        for (let b = 0; b < batch; b++) nodes[to * batch + b] = points.nodes[from * batch + b]!;
-        weights[to] = at + s < steps ? points.weights[from]! : 0;
-      }
-    });
-    const shape = [members.length, count];
-    const { device } = this;
-    return [device.tensor(nodes, perExample ? [...shape, batch] : shape), device.tensor(weights, shape)];
   }
 
   private report(plan: ChunkPlan, programs: Programs, before: { submits: number; dispatches: number }): Plan {
@@ -364,4 +337,4 @@ interface Job {
   readonly progress: ((done: number) => void) | undefined;
 }
 
-const targetGiven = ({ target }: PathOptions): boolean => typeof target === "number" || Array.isArray(target);
+const targetGiven = ({ target }: PathOptions): boolean => classIndices(target, 0) !== undefined;
