@@ -61,8 +61,8 @@ export async function expectedGradients(
       (_, i) => draws.alpha[(i % batch) * samples + Math.floor(i / batch)]!,
     );
     let done = 0;
-    const report = (more: number): void => options.onProgress?.({ done: (done += more), total: samples });
-    const result = await path.integrate({ steps: 1, nodes, weights: Array<number>(samples).fill(1) }, report);
+    const progress = (more: number): void => options.onProgress?.({ done: (done += more), total: samples });
+    const result = await path.integrate({ steps: 1, nodes, weights: Array<number>(samples).fill(1) }, { progress });
     return summarise(path, result, input, 1, samples);
   } finally {
     path.dispose();

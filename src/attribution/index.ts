@@ -13,11 +13,29 @@ export {
   type WeightedBaseline,
 } from "./baselines.ts";
 export { expectedGradients, type Draws, type ExpectedGradientsOptions } from "./expected-gradients.ts";
+export { groupsAlong, patchGroups } from "./hessian-rows.ts";
+export {
+  HESSIAN_RULES,
+  hessianQuadrature,
+  productRule,
+  type HessianQuadrature,
+  type HessianRule,
+} from "./hessian-rules.ts";
 export {
   integratedGradients,
   type IntegratedGradientsOptions,
   type IntegratedGradientsResult,
 } from "./integrated-gradients.ts";
+export {
+  expectedHessians,
+  integratedHessians,
+  type ExpectedHessiansOptions,
+  type FeatureBlock,
+  type HessianPlan,
+  type IntegratedHessiansOptions,
+  type IntegratedHessiansResult,
+  type SmoothingReport,
+} from "./integrated-hessians.ts";
 export {
   interiorGradients,
   type InteriorGradientsOptions,

@@ -4,6 +4,7 @@ import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import { hasKinks } from "../compiler/affine.ts";
 import { PathIntegral, type PathResult } from "./path.ts";
+import { pathRows } from "./path-rows.ts";
 import { rowGraph } from "./path-graphs.ts";
 import { equidistributed, quadrature, type Quadrature, type Rule } from "./quadrature.ts";
 import { asGiven } from "./problem.ts";
@@ -105,9 +106,8 @@ async function once(
   const count = points.nodes.length;
   const total = before + count * path.baselineCount;
   let done = before;
-  const result = await path.integrate(path.points(points), (more) =>
-    options.onProgress?.({ done: (done += more), total }),
-  );
+  const progress = (more: number): void => options.onProgress?.({ done: (done += more), total });
+  const result = await path.integrate(path.points(points), { progress });
   return { result, steps: count, evaluations: total };
 }
 
@@ -121,7 +121,7 @@ async function pointsOf(
   if (rule !== "equidistributed") return quadrature(rule, steps);
   const { problem } = path;
   const grid = Array.from({ length: PROBE }, (_, k) => k / (PROBE - 1));
-  const [scores] = await path.rows("probe", (count) => rowGraph(problem, count, [problem.score]), grid);
+  const [scores] = await pathRows(path, "probe", (count) => rowGraph(problem, count, [problem.score]), grid);
   // One set of nodes serves all examples: they follow the summed variation.
   return equidistributed(variation(scores!), steps);
 }
@@ -144,7 +144,7 @@ async function refine(path: PathIntegral, rule: RuleName, options: IntegratedGra
   let change = Infinity;
   while (change > tolerance && run.steps * 2 <= maxSteps) {
     const finer = await once(path, rule, run.steps * 2, options, run.evaluations);
-    change = relativeChange(run.result.attributions, finer.result.attributions);
+    change = relativeChange(run.result.totals, finer.result.totals);
     run = finer;
   }
   return { ...run, change };
@@ -170,7 +170,7 @@ export function summarise<I extends Input>(
   evaluations: number,
 ): Attribution<I> {
   const { problem } = path;
-  const { attributions, score, baselineScore } = result;
+  const { totals: attributions, score, baselineScore } = result;
   const perClass = problem.target.kind === "all";
   // Scores of all classes come as [B, K]; results lead with the class.
   const classFirst = (a: HostArray): HostArray => (perClass ? transposed(a) : a);

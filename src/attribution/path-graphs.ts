@@ -9,33 +9,29 @@
 import type { Shape } from "../tensor/shape.ts";
 import { batchAll } from "../autograd/batch.ts";
 import { jvpGraph } from "../autograd/jvp.ts";
-import { vjpGraph } from "../autograd/transpose.ts";
-import { unitVectors } from "../autograd/api.ts";
-import { affineBoundary } from "../compiler/affine.ts";
 import { fill, input } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
-import { reachable, rewrite, type Graph } from "../graph/trace.ts";
+import { rewrite, type Graph } from "../graph/trace.ts";
 import { add, mul, sub } from "../kernels/arithmetic.ts";
-import { broadcastTo, sum } from "../kernels/broadcast.ts";
+import { sum } from "../kernels/broadcast.ts";
 import { reshape } from "../kernels/movement.ts";
+import {
+  addMeans,
+  aligned,
+  boundaryGradients,
+  boundaryInputs,
+  finaleInputs,
+  leafLike,
+  nodeInputs,
+  pathPoints,
+  pullBack,
+  sideInputs,
+  sideOf,
+  type Integrand,
+  type PathGraph,
+  type PathShape,
+} from "./path-parts.ts";
 import type { Problem } from "./problem.ts";
-
-/** Where paths are evaluated: at the boundary of the affine prefix, or at the attributed values themselves. */
-export interface PathShape {
-  readonly problem: Problem;
-  readonly boundary: readonly Node[];
-}
-
-export function pathShape(problem: Problem, hoist: boolean): PathShape {
-  const { ends, score } = problem;
-  return { problem, boundary: hoist ? affineBoundary([score], ends) : ends };
-}
-
-const leafLike = (node: Node, lead: Shape, name: string): Node => input([...lead, ...node.shape], node.dtype, name);
-
-/** Axes of extent 1 behind those of `lead`, so that a per-node number multiplies a whole value. */
-const aligned = (lead: Node, value: Shape): Node =>
-  reshape(lead, [...lead.shape, ...Array<number>(value.length - lead.shape.length).fill(1)]);
 
 /**
  * inputs: X, target if given, X' [M, ...] -> outputs: output, target, score, score' [M, ...], A, T, D [M, ...]
@@ -64,55 +60,29 @@ export function preludeGraph(
   };
 }
 
-/** A graph that also reads some inputs of the problem: `side`, in the order in which they are bound. */
-export interface PathGraph extends Graph {
-  readonly side: readonly Node[];
+/** Integrated Gradients: sums of weighted gradients at the boundary, then the product with x - x'. */
+export function gradientIntegrand(shape: PathShape): Integrand {
+  return {
+    key: "gradients",
+    results: shape.problem.endNames.map((name) => `the attribution of "${name}"`),
+    accumulators: (baselines) => accumulatorShapes(shape, baselines),
+    chunk: (baselines, steps, perExample) => chunkGraph(shape, baselines, steps, perExample),
+    finale: (baselines) => finaleGraph(shape, baselines),
+  };
 }
 
-/** Inputs that the network reads otherwise than through the boundary. */
-function sideInputs({ problem, boundary }: PathShape): Node[] {
-  const cut = new Set(boundary);
-  const seen = new Set<Node>();
-  const stack = [problem.score];
-  for (let node = stack.pop(); node; node = stack.pop()) {
-    if (seen.has(node) || cut.has(node)) continue;
-    seen.add(node);
-    stack.push(...node.inputs);
-  }
-  return problem.inputs.filter((x) => seen.has(x));
+const classesOf = ({ target }: Problem): number[] => (target.kind === "all" ? [target.classes] : []);
+
+function accumulatorShapes({ problem, boundary }: PathShape, baselines: number): Shape[] {
+  return boundary.map((z) => [baselines, ...classesOf(problem), ...z.shape]);
 }
 
-/** Gradient of the score with respect to the boundary; [K, ...] for all classes. Absent where the score ignores a value. */
-function boundaryGradients({ problem, boundary }: PathShape): (Node | null)[] {
-  const { score, target } = problem;
-  if (target.kind !== "all") return vjpGraph([score], boundary, [fill(score.shape, 1)]);
-  const seed = leafLike(score, [], "class");
-  const one = vjpGraph([score], boundary, [seed]);
-  const { batch, classes } = target;
-  const seeds = broadcastTo(reshape(unitVectors(fill([classes], 0)), [classes, 1, classes]), [classes, batch, classes]);
-  const present = one.filter((g): g is Node => g !== null);
-  const all = batchAll(present, new Map([[seed, seeds]]), classes);
-  return one.map((g) => (g ? all[present.indexOf(g)]! : null));
-}
-
-/** Shapes of the accumulators: what {@link chunkGraph} adds to. */
-export function accumulatorShapes(shape: PathShape, baselines: number): Shape[] {
-  const lead = shape.problem.target.kind === "all" ? [baselines, shape.problem.target.classes] : [baselines];
-  return shape.boundary.map((z) => [...lead, ...z.shape]);
-}
-
-/**
- * inputs: A, T [M, ...], side inputs, target, nodes [M, S] or [M, S, B], weights [M, S], accumulators
- * -> accumulators
- */
-export function chunkGraph(shape: PathShape, baselines: number, steps: number, perExample: boolean): PathGraph {
-  const { boundary, problem } = shape;
-  const starts = boundary.map((z) => leafLike(z, [baselines], "start"));
-  const along = boundary.map((z) => leafLike(z, [baselines], "along"));
-  const nodes = input(perExample ? [baselines, steps, problem.target.batch] : [baselines, steps], "f32", "nodes");
-  const weights = input([baselines, steps], "f32", "weights");
+function chunkGraph(shape: PathShape, baselines: number, steps: number, perExample: boolean): PathGraph {
+  const { problem } = shape;
+  const ends = boundaryInputs(shape, baselines);
+  const { nodes, weights } = nodeInputs(shape, baselines, steps, perExample);
   const sums = accumulatorShapes(shape, baselines).map((s) => input(s, "f32", "sum"));
-  const rows = pathPoints(shape, starts, along, nodes, steps);
+  const rows = pathPoints(shape, ends, nodes, steps);
   const gradients = boundaryGradients(shape);
   const present = gradients.filter((g): g is Node => g !== null);
   const batched = batchAll(present, rows, baselines * steps);
@@ -123,68 +93,28 @@ export function chunkGraph(shape: PathShape, baselines: number, steps: number, p
   });
   const { index } = problem;
   const side = sideInputs(shape);
-  return { inputs: [...side, ...(index ? [index] : []), ...starts, ...along, nodes, weights, ...sums], outputs, side };
+  const inputs = [...side, ...(index ? [index] : []), ...ends.starts, ...ends.along, nodes, weights, ...sums];
+  return { inputs, outputs, side };
 }
 
-/** A + a T for all nodes, as rows [M * S, ...]. */
-function pathPoints(
-  { boundary }: PathShape,
-  starts: readonly Node[],
-  along: readonly Node[],
-  nodes: Node,
-  steps: number,
-): Map<Node, Node> {
-  return new Map(
-    boundary.map((z, k) => {
-      const [baselines, ...rest] = starts[k]!.shape as [number, ...number[]];
-      const whole = [baselines, steps, ...rest];
-      const spread = (v: Node): Node => broadcastTo(reshape(v, [baselines, 1, ...rest]), whole);
-      const point = add(spread(starts[k]!), mul(aligned(nodes, whole), spread(along[k]!)));
-      return [z, reshape(point, [baselines * steps, ...rest])];
-    }),
-  );
-}
-
-/** inputs: side inputs, target, accumulators, D [M, ...], score' [M, ...], p [M], totals -> totals (attributions, then mean score') */
-export function finaleGraph(shape: PathShape, baselines: number): PathGraph {
-  const { problem, boundary } = shape;
-  const { ends, score, target, inputs, index } = problem;
+function finaleGraph(shape: PathShape, baselines: number): PathGraph {
+  const { problem } = shape;
+  const { index } = problem;
+  const classes = classesOf(problem);
   const sums = accumulatorShapes(shape, baselines).map((s) => input(s, "f32", "sum"));
-  const differences = ends.map((end) => leafLike(end, [baselines], "difference"));
-  const startScores = leafLike(score, [baselines], "baseline score");
-  const weights = input([baselines], "f32", "baseline weights");
-  const gradients = pullBack(boundary, ends, sums, baselines, target.kind === "all" ? target.classes : undefined);
-  const classes = target.kind === "all" ? [target.classes] : [];
+  const { differences, startScores, p } = finaleInputs(shape, baselines);
+  const gradients = pullBack(shape, sums, [baselines, ...classes]);
   const products = gradients.map((g, j) => {
-    const d = differences[j]!;
-    const [m, ...rest] = d.shape;
-    return mul(g, reshape(d, [m!, ...classes.map(() => 1), ...rest]));
+    const [m, ...rest] = differences[j]!.shape;
+    return mul(g, reshape(differences[j]!, [m!, ...classes.map(() => 1), ...rest]));
   });
-  const weighted = [...products, startScores].map((v) => sum(mul(v, aligned(weights, v.shape)), 0));
-  const totals = weighted.map((v) => input(v.shape, "f32", "total"));
-  const read = new Set(reachable(weighted));
-  const side = inputs.filter((x) => read.has(x));
+  const { totals, outputs } = addMeans([...products, startScores], p);
+  const side = sideOf(problem, outputs);
   return {
-    inputs: [...side, ...(index ? [index] : []), ...sums, ...differences, startScores, weights, ...totals],
-    outputs: weighted.map((v, i) => add(v, totals[i]!)),
+    inputs: [...side, ...(index ? [index] : []), ...sums, ...differences, startScores, p, ...totals],
+    outputs,
     side,
   };
-}
-
-/** The transposed affine prefix applied to sums of gradients, [M, (K), ...]. */
-function pullBack(
-  boundary: readonly Node[],
-  ends: readonly Node[],
-  sums: readonly Node[],
-  baselines: number,
-  classes: number | undefined,
-): Node[] {
-  const seeds = boundary.map((z) => leafLike(z, [], "cotangent"));
-  const cotangents = vjpGraph(boundary, ends, seeds).map((g, j) => g ?? fill(ends[j]!.shape, 0));
-  if (classes === undefined) return batchAll(cotangents, new Map(seeds.map((s, k) => [s, sums[k]!])), baselines);
-  const perClass = boundary.map((z) => leafLike(z, [classes], "cotangent"));
-  const inner = batchAll(cotangents, new Map(seeds.map((s, k) => [s, perClass[k]!])), classes);
-  return batchAll(inner, new Map(perClass.map((s, k) => [s, sums[k]!])), baselines);
 }
 
 /**
@@ -193,10 +123,9 @@ function pullBack(
  */
 export function rowGraph(problem: Problem, steps: number, outputs: readonly Node[]): PathGraph {
   const shape: PathShape = { problem, boundary: problem.ends };
-  const starts = problem.ends.map((z) => leafLike(z, [1], "start"));
-  const along = problem.ends.map((z) => leafLike(z, [1], "along"));
+  const { starts, along } = boundaryInputs(shape, 1);
   const nodes = input([1, steps], "f32", "nodes");
-  const rows = pathPoints(shape, starts, along, nodes, steps);
+  const rows = pathPoints(shape, { starts, along }, nodes, steps);
   const { index } = problem;
   const side = sideInputs(shape);
   return {

@@ -11,8 +11,10 @@ export interface PathPoints {
   readonly steps: number;
   /** [M, S] or [M, S, B] */
   readonly nodes: ArrayLike<number>;
-  /** [M, S] */
+  /** [M, S], or [M, S, C] */
   readonly weights: ArrayLike<number>;
+  /** C: weights per node, for integrands that take several sums. Default 1. */
+  readonly sums?: number;
 }
 
 /** Arrays of the shape and type of `node`, stacked along a new first axis. */
@@ -31,7 +33,7 @@ export function classIndices(target: Target | undefined, batch: number): readonl
 }
 
 /**
- * Nodes [rows, count] (with `batch`: [rows, count, batch]) and weights [rows, count] from step `at` on.
+ * Nodes [rows, count] (with `batch`: [rows, count, batch]) and weights [rows, count(, C)] from step `at` on.
  * Beyond the last step the last node is repeated, with weight 0.
  * @param rows numbers of the baselines
  */
@@ -41,18 +43,21 @@ export function pointTensors(
   rows: readonly number[],
   { at, count, batch }: { at: number; count: number; batch: number | undefined },
 ): [Tensor, Tensor] {
-  const { steps } = points;
+  const { steps, sums = 1 } = points;
   const each = batch ?? 1;
   const nodes = new Float32Array(rows.length * count * each);
-  const weights = new Float32Array(rows.length * count);
+  const weights = new Float32Array(rows.length * count * sums);
   rows.forEach((row, i) => {
     for (let s = 0; s < count; s++) {
       const from = row * steps + Math.min(at + s, steps - 1);
       const to = i * count + s;
       for (let b = 0; b < each; b++) nodes[to * each + b] = points.nodes[from * each + b]!;
-      weights[to] = at + s < steps ? points.weights[from]! : 0;
+      for (let c = 0; c < sums; c++) weights[to * sums + c] = at + s < steps ? points.weights[from * sums + c]! : 0;
     }
   });
   const shape = [rows.length, count];
-  return [device.tensor(nodes, batch === undefined ? shape : [...shape, batch]), device.tensor(weights, shape)];
+  return [
+    device.tensor(nodes, batch === undefined ? shape : [...shape, batch]),
+    device.tensor(weights, sums === 1 ? shape : [...shape, sums]),
+  ];
 }

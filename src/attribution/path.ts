@@ -3,32 +3,23 @@ import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
-import type { Graph } from "../graph/trace.ts";
 import type { Program } from "../compiler/program.ts";
 import { assertArrays, baselineSet, placeholders, startingValues } from "./baseline-set.ts";
 import { classIndices, pointTensors, stacked, type PathPoints } from "./path-inputs.ts";
 import { planChunks, type ChunkPlan } from "./chunks.ts";
-import {
-  accumulatorShapes,
-  chunkGraph,
-  finaleGraph,
-  pathShape,
-  preludeGraph,
-  type PathGraph,
-  type PathShape,
-} from "./path-graphs.ts";
+import { gradientIntegrand, preludeGraph } from "./path-graphs.ts";
+import { pathShape, type Integrand, type PathGraph, type PathShape } from "./path-parts.ts";
 import { assertFinite, checkDeclared, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
-import { compiled, costOf, partsOf, programCost, type Compiled, type Programs } from "./programs.ts";
+import { compiled, costOf, partsOf, type Programs } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
-import { firstRows, joinRows } from "./rows.ts";
 import { Session } from "./session.ts";
 import type { Input, ModelLike, PathOptions, Plan } from "./types.ts";
 
 export type { PathPoints } from "./path-inputs.ts";
 
 export interface PathResult {
-  /** One array per attributed value. */
-  readonly attributions: readonly HostArray[];
+  /** What the finale adds up, without the mean score: for Integrated Gradients one array per attributed value. */
+  readonly totals: readonly HostArray[];
   readonly outputs: HostArray;
   readonly targets: HostArray | undefined;
   readonly score: HostArray;
@@ -43,8 +34,8 @@ export class PathIntegral {
   private constructor(
     readonly device: Device,
     readonly problem: Problem,
-    private readonly shape: PathShape,
-    private readonly options: PathOptions,
+    readonly shape: PathShape,
+    readonly options: PathOptions,
     private readonly inputs: readonly Tensor[],
     /** The values that baselines are given for. */
     private readonly starting: readonly Node[],
@@ -101,88 +92,35 @@ export class PathIntegral {
     return { steps: nodes.length, nodes: repeat(nodes), weights: repeat(weights) };
   }
 
-  /** Weighted sums of gradients along the paths, times x - x', averaged over baselines: one readback in all. */
-  async integrate(points: PathPoints, progress?: (done: number) => void): Promise<PathResult> {
+  /** Weighted sums along the paths, of gradients unless told otherwise, averaged over baselines: one readback in all. */
+  async integrate(points: PathPoints, task: PathTask = {}): Promise<PathResult> {
     const { options, device } = this;
     if (this.starting.every(({ dtype }) => dtype !== "f32")) assertArrays(options.baseline);
-    const perExample =
-      points.nodes.length === this.baselines.length * points.steps * this.problem.target.batch &&
-      this.problem.target.batch > 1;
-    const plan = planChunks({
-      device,
-      baselines: this.baselines.length,
-      steps: points.steps,
-      budget: options.memoryBudget,
-      cost: (baselines, steps) => costOf(this.programs(baselines, steps, perExample)),
-    });
-    const programs = this.programs(plan.baselinesPerGroup, plan.stepsPerChunk, perExample);
-    await Promise.all(partsOf(programs).map((program) => program.ready()));
+    const { integrand = gradientIntegrand(this.shape), given = [], progress } = task;
+    const planned = this.plan(points, integrand);
+    await Promise.all(partsOf(planned.programs).map((program) => program.ready()));
     return device.withErrorScope("attribution", () => {
       const session = new Session(device, options);
-      return this.run({ points, plan, programs, perExample, session, progress });
+      return this.run({ ...planned, points, given, results: integrand.results, session, progress });
     });
   }
 
   /**
-   * Rows of a graph along the path from the first baseline: outputs for every node, read back chunk by chunk.
-   * @param graph a graph made by {@link rowGraph} for a number of nodes; `name` identifies it among the cached programs
+   * How an integral would run, without running it.
+   * @throws LimitError if not even one step fits
    */
-  async rows(
-    name: string,
-    graph: (count: number) => PathGraph,
-    nodes: readonly number[],
-    progress?: (done: number) => void,
-  ): Promise<HostArray[]> {
-    const { device, options, problem } = this;
-    const shape = pathShape(problem, false);
-    const given = targetGiven(options);
-    const prelude = this.compiled(`prelude ${options.baselineOf} 1 ${given} false`, () =>
-      preludeGraph(shape, this.starting, 1, given),
-    );
-    const rowsOf = (count: number) => this.compiled(`${name} ${count}`, () => graph(count));
+  plan(points: PathPoints, integrand: Integrand = gradientIntegrand(this.shape)): PlannedPath {
+    const { batch } = this.problem.target;
+    const perExample = batch > 1 && points.nodes.length === this.baselines.length * points.steps * batch;
     const plan = planChunks({
-      device,
-      baselines: 1,
-      steps: nodes.length,
-      budget: options.memoryBudget,
-      cost: (_, count) => programCost([prelude.program, rowsOf(count).program], 0),
+      device: this.device,
+      baselines: this.baselines.length,
+      steps: points.steps,
+      budget: this.options.memoryBudget,
+      cost: (baselines, steps) => costOf(this.programs(integrand, baselines, steps, perExample)),
     });
-    const rows = rowsOf(plan.stepsPerChunk);
-    await Promise.all([prelude.program.ready(), rows.program.ready()]);
-    return device.withErrorScope(name, () => this.runRows(prelude.program, rows, nodes, plan.stepsPerChunk, progress));
-  }
-
-  private async runRows(
-    prelude: Program,
-    rows: Compiled<PathGraph>,
-    nodes: readonly number[],
-    size: number,
-    progress?: (done: number) => void,
-  ): Promise<HostArray[]> {
-    const { device, problem } = this;
-    const session = new Session(device, this.options);
-    try {
-      const { index, values } = this.encodePrelude(session, prelude, [0]);
-      const count = problem.ends.length;
-      const parts: HostArray[][] = [];
-      for (let at = 0; at < nodes.length; at += size) {
-        const chunk = Array.from({ length: size }, (_, s) => nodes[Math.min(at + s, nodes.length - 1)]!);
-        const tensor = session.keep(device.tensor(chunk, [1, size]));
-        const outputs = session.encode(rows.program, [
-          ...this.side(rows.graph.side),
-          ...index,
-          ...values.slice(0, 2 * count),
-          tensor,
-        ]);
-        const used = Math.min(size, nodes.length - at);
-        parts.push((await session.read(outputs)).map((a) => firstRows(a, used)));
-        session.drop([tensor, ...outputs]);
-        progress?.(used);
-      }
-      return parts[0]!.map((_, i) => joinRows(parts.map((p) => p[i]!)));
-    } finally {
-      session.close();
-    }
+    const programs = this.programs(integrand, plan.baselinesPerGroup, plan.stepsPerChunk, perExample);
+    return { plan, programs, perExample };
   }
 
   /** Frees what was uploaded; the caller's own tensors stay. */
@@ -194,20 +132,58 @@ export class PathIntegral {
     this.dispose();
   }
 
-  private compiled<G extends Graph>(key: string, graph: () => G): Compiled<G> {
-    return compiled(this.problem, this.device, key, graph);
+  /** Operations that an integral would take, by the plans of two small chunks. Throws as {@link plan}. */
+  plannedFlops(points: PathPoints, integrand: Integrand): number {
+    const { plan, programs, perExample } = this.plan(points, integrand);
+    const { prelude, prepare, finale } = programs;
+    const once = [prelude, finale, ...(prepare ? [prepare] : [])].reduce((n, { program }) => n + program.plan.flops, 0);
+    const chunk = (steps: number): number => this.programs(integrand, 1, steps, perExample).chunk.program.plan.flops;
+    return plan.groups * once + this.baselines.length * (chunk(1) + (points.steps - 1) * (chunk(2) - chunk(1)));
   }
 
-  private programs(m: number, steps: number, perExample: boolean): Programs {
-    const { shape, options } = this;
+  /** Scores at the input and, averaged, at the baselines. */
+  async scores(): Promise<{ input: HostArray; baseline: HostArray }> {
+    const { program } = this.prelude(this.shape, 1);
+    await program.ready();
+    return this.device.withErrorScope("scores", async () => {
+      const session = new Session(this.device, this.options);
+      try {
+        const pairs: HostArray[][] = [];
+        for (const [member] of this.baselines.entries()) {
+          const { prelude, startScore, index } = this.encodePrelude(session, program, [member]);
+          pairs.push(await session.read([prelude[1 + index.length]!, startScore]));
+          session.drop(prelude);
+        }
+        const [input] = pairs[0]!;
+        const mean = input!.data.map((_, i) =>
+          pairs.reduce((sum, [, at], m) => sum + this.weights[m]! * at!.data[i]!, 0),
+        );
+        return { input: input!, baseline: { ...input!, data: mean } };
+      } finally {
+        session.close();
+      }
+    });
+  }
+
+  /** The program that computes what the paths start from, for a number of baselines. */
+  prelude(shape: PathShape, baselines: number): Programs["prelude"] {
+    const { options, problem, device } = this;
     const given = targetGiven(options);
-    const hoist = options.hoist ?? true;
+    const key = `prelude ${options.baselineOf} ${baselines} ${given} ${shape.boundary.map(({ id }) => id).join()}`;
+    return compiled(problem, device, key, () => preludeGraph(shape, this.starting, baselines, given));
+  }
+
+  private programs(integrand: Integrand, m: number, steps: number, perExample: boolean): Programs {
+    const { shape, problem, device } = this;
+    const { prepare } = integrand;
+    const key = (part: string): string => `${integrand.key} ${part} ${m} ${shape.boundary.map(({ id }) => id).join()}`;
     return {
-      prelude: this.compiled(`prelude ${options.baselineOf} ${m} ${given} ${hoist}`, () =>
-        preludeGraph(shape, this.starting, m, given),
+      prelude: this.prelude(shape, m),
+      ...(prepare && { prepare: compiled(problem, device, key("prepare"), () => prepare(m)) }),
+      chunk: compiled(problem, device, `${key("chunk")} ${steps} ${perExample}`, () =>
+        integrand.chunk(m, steps, perExample),
       ),
-      chunk: this.compiled(`chunk ${m} ${steps} ${perExample} ${hoist}`, () => chunkGraph(shape, m, steps, perExample)),
-      finale: this.compiled(`finale ${m} ${hoist}`, () => finaleGraph(shape, m)),
+      finale: compiled(problem, device, key("finale"), () => integrand.finale(m)),
     };
   }
 
@@ -224,13 +200,13 @@ export class PathIntegral {
         totals = done.totals;
         first ??= done.prelude;
       }
-      const { index, ends, endNames } = problem;
+      const { index } = problem;
       const results = await session.read([...totals, ...first!.slice(0, index ? 3 : 2)]);
-      const attributions = results.slice(0, ends.length);
-      attributions.forEach((a, j) => assertFinite(`the attribution of "${endNames[j]}"`, a));
-      const [baselineScore, outputs, ...rest] = results.slice(ends.length);
+      const sums = results.slice(0, totals.length - 1);
+      sums.forEach((a, i) => assertFinite(job.results[i]!, a));
+      const [baselineScore, outputs, ...rest] = results.slice(sums.length);
       return {
-        attributions,
+        totals: sums,
         outputs: outputs!,
         targets: index ? rest[0] : undefined,
         score: rest.at(-1)!,
@@ -250,11 +226,12 @@ export class PathIntegral {
     const { prelude, index, startScore, values } = this.encodePrelude(session, programs.prelude.program, members);
     const boundary = values.slice(0, 2 * this.shape.boundary.length);
     const differences = values.slice(boundary.length);
-    let sums = accumulatorShapes(this.shape, m).map((s) => session.zeros(s));
+    const extras = this.encodePrepare(job, index, differences);
+    let sums = programs.chunk.graph.outputs.map((y) => session.zeros(y.shape));
     for (let chunk = 0; chunk < plan.chunksPerGroup; chunk++) {
       const last = group === plan.groups - 1 && chunk === plan.chunksPerGroup - 1;
       const points = this.chunkPoints(job, members, chunk * plan.stepsPerChunk).map((t) => session.keep(t));
-      const inputs = [...this.side(programs.chunk.graph.side), ...index, ...boundary, ...points, ...sums];
+      const inputs = [...this.side(programs.chunk.graph), ...index, ...boundary, ...extras, ...points, ...sums];
       const next = session.encode(programs.chunk.program, inputs);
       session.drop([...points, ...sums]);
       sums = next;
@@ -262,11 +239,19 @@ export class PathIntegral {
       job.progress?.(this.evaluationsOf(job, group, chunk));
     }
     const weights = session.keep(this.device.tensor(members.map((i) => this.weights[i] ?? 0)));
-    const side = this.side(programs.finale.graph.side);
-    const inputs = [...side, ...index, ...sums, ...differences, startScore, weights, ...totals];
+    const inputs = [
+      ...[...this.side(programs.finale.graph), ...index, ...job.given, ...extras],
+      ...[...sums, ...differences, startScore, weights, ...totals],
+    ];
     const next = session.encode(programs.finale.program, inputs);
-    session.drop([...sums, ...values, weights]);
+    session.drop([...sums, ...values, ...extras, weights]);
     return { totals: next, prelude };
+  }
+
+  private encodePrepare({ programs, session, given }: Job, index: readonly Tensor[], differences: readonly Tensor[]) {
+    const { prepare } = programs;
+    if (!prepare) return [];
+    return session.encode(prepare.program, [...this.side(prepare.graph), ...index, ...given, ...differences]);
   }
 
   /** Gradients per example that a chunk evaluates, without those that only fill it up. */
@@ -275,7 +260,8 @@ export class PathIntegral {
     return baselines * Math.min(plan.stepsPerChunk, points.steps - chunk * plan.stepsPerChunk);
   }
 
-  private encodePrelude(session: Session, program: Program, members: readonly number[]) {
+  /** Boundary values, their tangents and x - x' for some baselines, and the scores at both ends. */
+  encodePrelude(session: Session, program: Program, members: readonly number[]) {
     const { problem } = this;
     const starts = this.starting.map((node, i) =>
       session.keep(
@@ -306,12 +292,13 @@ export class PathIntegral {
     return pointTensors(this.device, points, rows, { at, count: plan.stepsPerChunk, batch });
   }
 
-  private side(nodes: PathGraph["side"]): Tensor[] {
-    return nodes.map((x) => this.inputs[this.problem.inputs.indexOf(x)]!);
+  side({ side }: PathGraph): Tensor[] {
+    return side.map((x) => this.inputs[this.problem.inputs.indexOf(x)]!);
   }
 
   private report(plan: ChunkPlan, programs: Programs, before: { submits: number; dispatches: number }): Plan {
-    const { prelude, chunk, finale } = programs;
+    const { prelude, prepare, chunk, finale } = programs;
+    const once = [prelude, finale, ...(prepare ? [prepare] : [])];
     const texts = new Set(partsOf(programs).flatMap((p) => p.steps.map((s) => s.wgsl)));
     const chunks = plan.groups * plan.chunksPerGroup;
     return {
@@ -322,17 +309,36 @@ export class PathIntegral {
       dispatches: this.device.counters.dispatches - before.dispatches,
       submits: this.device.counters.submits - before.submits,
       pipelines: texts.size,
-      flops: plan.groups * (prelude.program.plan.flops + finale.program.plan.flops) + chunks * chunk.program.plan.flops,
+      flops:
+        plan.groups * once.reduce((sum, { program }) => sum + program.plan.flops, 0) +
+        chunks * chunk.program.plan.flops,
     };
   }
 }
 
-/** One integration: what is asked, how it is cut, and what runs it. */
-interface Job {
-  readonly points: PathPoints;
+/** What is integrated. */
+export interface PathTask {
+  /** Default: gradients. */
+  readonly integrand?: Integrand;
+  /** Tensors that the integrand's graphs call `given`. */
+  readonly given?: readonly Tensor[];
+  /** Called with the number of evaluations that were encoded. */
+  readonly progress?: ((done: number) => void) | undefined;
+}
+
+export interface PlannedPath {
   readonly plan: ChunkPlan;
   readonly programs: Programs;
+  /** Whether every example has nodes of its own. */
   readonly perExample: boolean;
+}
+
+/** One integration: what is asked, how it is cut, and what runs it. */
+interface Job extends PlannedPath {
+  readonly points: PathPoints;
+  readonly given: readonly Tensor[];
+  /** What the totals are, for messages. */
+  readonly results: readonly string[];
   readonly session: Session;
   readonly progress: ((done: number) => void) | undefined;
 }

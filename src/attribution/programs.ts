@@ -4,7 +4,7 @@ import { bytesOf } from "../compiler/plan.ts";
 import { Program } from "../compiler/program.ts";
 import type { Graph } from "../graph/trace.ts";
 import type { Cost } from "./chunks.ts";
-import type { PathGraph } from "./path-graphs.ts";
+import type { PathGraph } from "./path-parts.ts";
 import type { Problem } from "./problem.ts";
 
 export interface Compiled<G extends Graph> {
@@ -36,15 +36,13 @@ export function compiled<G extends Graph>(problem: Problem, device: Device, key:
 /** What integrates one group of baselines. */
 export interface Programs {
   readonly prelude: Compiled<Graph>;
+  readonly prepare?: Compiled<PathGraph>;
   readonly chunk: Compiled<PathGraph>;
   readonly finale: Compiled<PathGraph>;
 }
 
-export const partsOf = ({ prelude, chunk, finale }: Programs): Program[] => [
-  prelude.program,
-  chunk.program,
-  finale.program,
-];
+export const partsOf = ({ prelude, prepare, chunk, finale }: Programs): Program[] =>
+  [prelude, ...(prepare ? [prepare] : []), chunk, finale].map(({ program }) => program);
 
 /** What a group of baselines takes, a chunk of its steps at a time. */
 export function costOf(programs: Programs): Cost {

@@ -1,6 +1,7 @@
 // Plain gradients: the local explanations that path methods are compared with.
 import type { HostArray } from "../tensor/host.ts";
 import { PathIntegral } from "./path.ts";
+import { pathRows } from "./path-rows.ts";
 import { summarise } from "./integrated-gradients.ts";
 import { endGradients, rowGraph } from "./path-graphs.ts";
 import { asGiven } from "./problem.ts";
@@ -27,7 +28,8 @@ export async function saliency<I extends Input>(
   const path = await PathIntegral.open(model, input, options);
   try {
     const { problem } = path;
-    const [scores, ...gradients] = await path.rows(
+    const [scores, ...gradients] = await pathRows(
+      path,
       "saliency",
       (count) => rowGraph(problem, count, [problem.score, ...endGradients(problem)]),
       [1],

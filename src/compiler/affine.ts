@@ -1,5 +1,6 @@
 // The affine prefix of a graph: what depends on its inputs only through additions and linear maps. On a straight path
 // x' + a D such a value is A + a T, with A its value at x' and T its tangent along D: computed once, not once per step.
+import { formatShape } from "../tensor/shape.ts";
 import type { Node } from "../graph/node.ts";
 import { dependents, reachable } from "../graph/trace.ts";
 
@@ -31,9 +32,16 @@ function isAffineIn(node: Node, dependent: ReadonlySet<Node>, affine: ReadonlySe
   return jointlyLinear === "all" || (jointlyLinear !== undefined && varying.every((i) => jointlyLinear.includes(i)));
 }
 
-/** Whether the derivative of `outputs` along `sources` may jump. */
-export function hasKinks(outputs: readonly Node[], sources: readonly Node[]): boolean {
+/** The first node, in order of computation, where the derivative of `outputs` along `sources` may jump; see {@link kinkText}. */
+export function firstKink(outputs: readonly Node[], sources: readonly Node[]): Node | undefined {
   const nodes = reachable(outputs);
   const dependent = dependents(nodes, sources);
-  return nodes.some((node) => node.primitive.kink && node.inputs.some((x) => dependent.has(x)));
+  return nodes.find((node) => node.primitive.kink && node.inputs.some((x) => dependent.has(x)));
 }
+
+/** Whether the derivative of `outputs` along `sources` may jump. */
+export const hasKinks = (outputs: readonly Node[], sources: readonly Node[]): boolean =>
+  firstKink(outputs, sources) !== undefined;
+
+/** What a message calls a kinked node: "relu of shape [1, 64]". The shape is that of the result. */
+export const kinkText = ({ primitive, shape }: Node): string => `${primitive.name} of shape ${formatShape(shape)}`;

@@ -52,9 +52,12 @@ function chooseStored(nodes: readonly Node[], outputs: readonly Node[], forced: 
   for (const node of nodes) if (isBound(node) || isKernel(node)) stored.add(node);
   for (const y of outputs) stored.add(base(y));
   const cost = new Map<Node, number>();
-  for (const node of nodes) cost.set(node, inlineCost(node, cost));
-  for (const node of nodes)
-    if (repeats(node)) node.inputs.forEach((x) => cost.get(x)! > RECOMPUTE && stored.add(base(x)));
+  for (const node of nodes) {
+    // What is stored anyway costs its readers nothing.
+    const costOf = (x: Node): number => (stored.has(base(x)) ? 0 : cost.get(x)!);
+    if (repeats(node)) node.inputs.forEach((x) => costOf(x) > RECOMPUTE && stored.add(base(x)));
+    cost.set(node, inlineCost(node, costOf));
+  }
 
   const users = usersOf(nodes);
   const sites = new Map<Node, Set<Node>>();
@@ -90,10 +93,10 @@ function repeats(node: Node): boolean {
   );
 }
 
-function inlineCost(node: Node, cost: ReadonlyMap<Node, number>): number {
+function inlineCost(node: Node, costOf: (x: Node) => number): number {
   const { lowering } = node.primitive;
   if (lowering.kind === "leaf" || lowering.kind === "kernel") return 0;
-  const inputs = node.inputs.reduce((sum, x) => sum + cost.get(x)!, 0);
+  const inputs = node.inputs.reduce((sum, x) => sum + costOf(x), 0);
   return Math.min(1e6, inputs + (lowering.kind === "elementwise" ? lowering.cost : 0));
 }
 

@@ -6,6 +6,15 @@ export * from "./model.ts";
 export * from "./optimise.ts";
 export * from "./random.ts";
 export * from "./sequential.ts";
+export {
+  smooth,
+  smoothGraph,
+  type Replaced,
+  type Smoothable,
+  type Smoothed,
+  type Smoothing,
+  type SmoothOptions,
+} from "./smooth.ts";
 export * from "./train.ts";
 export { readSafetensors, readSafetensorsMetadata, writeSafetensors } from "./import/safetensors.ts";
 export type { SafetensorsDType, SafetensorsEntry } from "./import/safetensors.ts";

@@ -5,4 +5,5 @@ export { define, type Definition, type Definitions } from "./definition.ts";
 export { definitions } from "./definitions.ts";
 export { evaluate, evaluateNodes, readConstants, type Bindings, type EvaluateOptions } from "./evaluate.ts";
 export { generator, randomArray, type Range } from "./random.ts";
+export { reluLimitHessians, type DenseLayer, type KinkCrossing, type ReluLimit } from "./relu-limit.ts";
 export { verify, type Verified, type VerifyOptions } from "./verify.ts";

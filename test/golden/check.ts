@@ -6,12 +6,14 @@ import { truth, type Case, type Expected } from "./case.ts";
 import { Context, isValue, type Quantity, type Result } from "./context.ts";
 import { derivatives } from "./quantities/derivatives.ts";
 import { pathQuantities } from "./quantities/paths.ts";
+import { integratedHessiansQuantities } from "./quantities/integrated-hessians.ts";
 import { integratedGradientsQuantities } from "./quantities/integrated-gradients.ts";
 
 const quantities: Readonly<Record<string, Quantity>> = {
   ...derivatives,
   ...integratedGradientsQuantities,
   ...pathQuantities,
+  ...integratedHessiansQuantities,
 };
 
 export interface Check {

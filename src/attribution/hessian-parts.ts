@@ -1,0 +1,27 @@
+// Sizes and shapes that the graphs of second order share.
+import type { Node } from "../graph/node.ts";
+import { numel, type Shape } from "../tensor/shape.ts";
+import type { PathShape } from "./path-parts.ts";
+import type { Problem } from "./problem.ts";
+
+/** Batch axis of the values of a problem: [B], or [] if the whole input is one example. */
+export const batchAxis = ({ score }: Problem): Shape => score.shape;
+/** Elements of one example of all attributed values. */
+export const featureCount = (problem: Problem): number =>
+  problem.ends.reduce((n, end) => n + exampleSize(problem, end), 0);
+export const exampleShape = (problem: Problem, value: Node): Shape => value.shape.slice(batchAxis(problem).length);
+export const exampleSize = (problem: Problem, value: Node): number => numel(exampleShape(problem, value));
+/** H: elements of one example of the boundary. */
+export const boundarySize = ({ problem, boundary }: PathShape): number =>
+  boundary.reduce((n, z) => n + exampleSize(problem, z), 0);
+
+/** Makes rows [M * S, T, ...] of values that depend on the boundary and linearly on one tangent of it. */
+export type OnRows = (values: readonly Node[]) => Node[];
+
+export interface TangentRows {
+  readonly count: number;
+  /** What each tangent of the boundary is replaced by: [T, ...z]. */
+  readonly perTangent: ReadonlyMap<Node, Node>;
+  /** What of that differs between the nodes of different baselines: [M * S, T, ...z]. */
+  readonly perRow: ReadonlyMap<Node, Node>;
+}

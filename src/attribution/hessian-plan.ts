@@ -1,0 +1,151 @@
+// Which form of Integrated Hessians runs: chosen by planned operations, among those that fit into memory.
+import { ArgumentError, LimitError } from "../tensor/errors.ts";
+import { formatBytes } from "../tensor/pool.ts";
+import type { Node } from "../graph/node.ts";
+import { dependents, reachable } from "../graph/trace.ts";
+import { reshapePrimitive } from "../kernels/movement.ts";
+import { broadcastPrimitive } from "../kernels/broadcast.ts";
+import { is } from "../graph/node.ts";
+import { DEFAULT_MEMORY_BUDGET } from "./chunks.ts";
+import { gramNodes } from "./hessian-gram.ts";
+import { hessianIntegrand, type HessianForm } from "./hessian-graphs.ts";
+import { batchAxis, boundarySize } from "./hessian-parts.ts";
+import type { PathPoints } from "./path-inputs.ts";
+import type { Integrand, PathShape } from "./path-parts.ts";
+import type { PathIntegral } from "./path.ts";
+
+/** Rows that are asked for, and the groups that they are, if they are not single features. */
+export interface HessianRows {
+  /** Numbers of features or groups, in order. */
+  readonly ids: readonly number[];
+  /** Group of every feature, -1 for none; absent if rows and columns are features. */
+  readonly labels?: readonly number[];
+  readonly groups?: number;
+}
+
+export interface HessianChoice extends HessianForm {
+  readonly integrand: Integrand;
+  /** Rows per run. */
+  readonly rows: number;
+}
+
+export interface FormOptions {
+  readonly form?: "hvp" | "gram";
+  readonly tangents?: "rows" | "boundary";
+}
+
+/**
+ * The form with the fewest planned operations. Where none takes all rows at once, they run in blocks.
+ * @throws LimitError when not even one row at one node fits
+ * @throws ArgumentError when the options ask for a form that the network does not have
+ */
+export function chooseForm(
+  path: PathIntegral,
+  points: PathPoints,
+  rows: HessianRows,
+  options: FormOptions,
+): HessianChoice {
+  const count = rows.ids.length;
+  const forms = possibleForms(path.shape, rows).filter(
+    ({ sum, tangents }) => sum === (options.form ?? sum) && tangents === (options.tangents ?? tangents),
+  );
+  if (forms.length === 0) {
+    throw new ArgumentError(
+      `form: this network and request cannot be summed as ${options.form ?? "hvp"} over ${options.tangents ?? "rows"}; leave form and tangents out`,
+    );
+  }
+  const candidates = forms.flatMap((form) => {
+    const integrand = hessianIntegrand(path.shape, { ...form, rows: count, groups: rows.groups });
+    const flops = flopsIfItFits(path, points, integrand);
+    return flops === undefined ? [] : [{ ...form, integrand, rows: count, flops }];
+  });
+  const best = candidates.sort((a, b) => a.flops - b.flops)[0];
+  return best ?? inBlocks(path, points, rows);
+}
+
+function flopsIfItFits(path: PathIntegral, points: PathPoints, integrand: Integrand): number | undefined {
+  try {
+    return path.plannedFlops(points, integrand);
+  } catch (error) {
+    if (error instanceof LimitError) return undefined;
+    throw error;
+  }
+}
+
+/** Halves the number of rows until they fit. */
+function inBlocks(path: PathIntegral, points: PathPoints, { ids, groups }: HessianRows): HessianChoice {
+  const form = { sum: "hvp", tangents: "rows" } as const;
+  for (let rows = Math.ceil(ids.length / 2); ; rows = Math.ceil(rows / 2)) {
+    const integrand = hessianIntegrand(path.shape, { ...form, rows, groups });
+    try {
+      path.plan(points, integrand);
+      return { ...form, integrand, rows };
+    } catch (error) {
+      if (!(error instanceof LimitError) || rows === 1) throw error;
+    }
+  }
+}
+
+function possibleForms(shape: PathShape, { ids, labels, groups }: HessianRows): HessianForm[] {
+  const rows = ids.length;
+  const perExample = keepsBatch(shape);
+  const gram = perExample && gramNodes(shape) !== undefined;
+  const size = perExample ? boundarySize(shape) : Infinity;
+  const forms: HessianForm[] = [{ sum: "hvp", tangents: "rows" }];
+  if (size < rows) forms.push({ sum: "hvp", tangents: "boundary" });
+  if (gram && size < rows) forms.push({ sum: "gram", tangents: "boundary" });
+  // All pairs of rows are the whole matrix only if there is a row for every column, and no feature without one.
+  const square = groups === undefined ? rows === sizeOfAll(shape) : rows === groups && !labels!.includes(-1);
+  if (gram && square) forms.push({ sum: "gram", tangents: "rows" });
+  return forms;
+}
+
+const sizeOfAll = ({ problem }: PathShape): number => boundarySize({ problem, boundary: problem.ends });
+
+/**
+ * Whether the first axis of every value that depends on the attributed ones is that of the examples. Unit vectors and
+ * Gram matrices are taken per example; values with another layout go through the general form.
+ */
+function keepsBatch({ problem }: PathShape): boolean {
+  const [batch = 1] = batchAxis(problem);
+  if (batch === 1) return true;
+  const nodes = reachable([problem.score]);
+  const varying = dependents(nodes, problem.ends);
+  return nodes.every((node) => !varying.has(node) || (node.shape[0] === batch && keepsFirst(node, varying)));
+}
+
+function keepsFirst(node: Node, varying: ReadonlySet<Node>): boolean {
+  const own = node.inputs.filter((x) => varying.has(x));
+  const { lowering } = node.primitive;
+  if (own.length === 0) return true;
+  if (is(node, broadcastPrimitive)) return own[0]!.shape.length === node.shape.length;
+  if (lowering.kind === "view") {
+    const { permutation, axes } = node.attrs as { permutation?: readonly number[]; axes?: readonly number[] };
+    return is(node, reshapePrimitive) || ((permutation?.[0] ?? 0) === 0 && !axes?.includes(0));
+  }
+  // Matrix products with the examples in the rows of the first operand; convolutions likewise.
+  return lowering.kind !== "kernel" || (varying.has(node.inputs[0]!) && node.attrs["ta"] !== true);
+}
+
+/**
+ * @throws ArgumentError unless every attributed value has the examples along its first axis
+ * @throws LimitError when the matrix itself is larger than the memory that the run may take
+ */
+export function checkSize({ problem, device, options }: PathIntegral, { ids, groups }: HessianRows): void {
+  const [batch] = batchAxis(problem);
+  problem.ends.forEach((end, j) => {
+    if (batch !== undefined && end.shape[0] !== batch)
+      throw new ArgumentError(
+        `"${problem.endNames[j]}": its first axis has ${end.shape[0]} elements, expected one for each of ${batch} examples`,
+      );
+  });
+  const columns = groups ?? sizeOfAll({ problem, boundary: [] });
+  const bytes = 4 * (batch ?? 1) * ids.length * columns;
+  const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+  const limit = Math.min(options.memoryBudget ?? DEFAULT_MEMORY_BUDGET, maxBufferSize, maxStorageBufferBindingSize);
+  if (bytes <= limit) return;
+  throw new LimitError(
+    `${ids.length} x ${columns} interactions of ${batch ?? 1} examples need ${formatBytes(bytes)} of ${formatBytes(limit)}; ` +
+      `ask for some rows, or for groups of features (patches, tokens, columns), use fewer examples, or raise memoryBudget`,
+  );
+}

@@ -1,0 +1,399 @@
+// Integrated Hessians (Janizek, Sturmfels, Lee: arXiv 2002.04138): interactions between pairs of features.
+import { ArgumentError, DerivativeError, ShapeError } from "../tensor/errors.ts";
+import type { HostArray } from "../tensor/host.ts";
+import { formatShape, numel, sameShape, type Shape } from "../tensor/shape.ts";
+import { firstKink, kinkText } from "../compiler/affine.ts";
+import { smooth, type Replaced, type Smoothed } from "../nn/smooth.ts";
+import { randomNumbers } from "./baselines.ts";
+import { HESSIAN_SUMS } from "./hessian-graphs.ts";
+import { featureCount } from "./hessian-parts.ts";
+import { checkSize, chooseForm, type FormOptions, type HessianChoice, type HessianRows } from "./hessian-plan.ts";
+import { deltaOf, pickPairs, residualsOf, stackBlocks, symmetryErrorOf, type RowBlock } from "./hessian-result.ts";
+import { chosenRows } from "./hessian-rows.ts";
+import { hessianQuadrature, type HessianQuadrature, type HessianRule } from "./hessian-rules.ts";
+import { asGiven } from "./problem.ts";
+import { PathIntegral, type PathResult } from "./path.ts";
+import type { PathPoints } from "./path-inputs.ts";
+import type { ArrayInput, Attributions, Input, ModelLike, PathOptions, Plan } from "./types.ts";
+
+export interface IntegratedHessiansOptions extends PathOptions, FormOptions {
+  /** Default `gauss-legendre`; `bins` for very sharp networks (beta of 100 and more). */
+  readonly rule?: HessianRule;
+  /** Number of nodes. Default 16. With `tolerance`: the number to start from, default 8. */
+  readonly nodes?: number;
+  /** Explicit nodes and weights instead of a rule; `productRule` makes those of other programs. */
+  readonly points?: HessianQuadrature;
+  /**
+   * Doubles the number of nodes until no interaction changes by more than this fraction of the largest one, and no row
+   * misses its attribution by more.
+   */
+  readonly tolerance?: number;
+  /** Most nodes that `tolerance` may lead to. Default 512. */
+  readonly maxNodes?: number;
+  /** Smooths the kinks of the network before anything is computed; see `smooth`. Without it, kinks are refused. */
+  readonly beta?: number;
+  /** With `beta`: whether max pooling is smoothed too. Default false. */
+  readonly pool?: boolean;
+  /** "ignore" takes second derivatives past kinks, which miss the interactions that the kinks make. Default "refuse". */
+  readonly kinks?: "refuse" | "ignore";
+  /** Only these rows of the matrix, as numbers of features: one Hessian-vector product each. */
+  readonly rows?: readonly number[];
+  /**
+   * Interactions between groups of features (patches, tokens, columns): the group 0, 1, ... of every element of one
+   * example, -1 for none. Costs one Hessian-vector product for each group.
+   */
+  readonly groups?: ArrayLike<number>;
+  /** Only these pairs of features. */
+  readonly pairs?: readonly (readonly [number, number])[];
+}
+
+export interface HessianPlan extends Plan {
+  /** How Hessians were summed up: Hessian-vector products, or products of Jacobians. */
+  readonly form: "hvp" | "gram";
+  /** What the tangents were: rows of the matrix, or the coordinates of the first nonlinear layer, if those are fewer. */
+  readonly tangents: "rows" | "boundary";
+  /** Rows that ran at once. */
+  readonly rowsPerRun: number;
+}
+
+/** What smoothing did to the network. */
+export interface SmoothingReport {
+  readonly beta: number;
+  /** Operations that got a smooth form, by name. */
+  readonly replaced: Replaced;
+  /** Scores of the network as it was: at the input, and averaged over the baselines. */
+  readonly scores: { readonly input: HostArray; readonly baseline: HostArray };
+  /** Largest difference between these scores and the smoothed ones. */
+  readonly moved: number;
+}
+
+export interface FeatureBlock {
+  readonly name: string;
+  /** Number of the first feature; the others follow in row-major order. */
+  readonly start: number;
+  /** Of one example. */
+  readonly shape: Shape;
+}
+
+export interface IntegratedHessiansResult<I extends Input = Input> {
+  /**
+   * G [B, N, N]; of some rows [B, R, N]; of groups [B, G, G]; of pairs [B, P]. Without B if the score has no batch axis.
+   * Half of an interaction stands at i, j and half at j, i.
+   */
+  readonly interactions: HostArray;
+  /** Which feature is which, if there are several inputs. */
+  readonly features: readonly FeatureBlock[];
+  /** Integrated Gradients from the same nodes, of the input's shape. */
+  readonly attributions: Attributions<I>;
+  /** Sum of every row minus its attribution, [B, T]: how far the quadrature is from exact. T counts the computed rows. */
+  readonly residuals: HostArray;
+  /** Sum of all interactions - (f(x) - f(x')); sum of the attributions instead where not all interactions are asked for. */
+  readonly delta: HostArray;
+  /** Largest |G_ij - G_ji| relative to the largest entry, over the rows that were computed. */
+  readonly symmetryError: number;
+  readonly scores: { readonly input: HostArray; readonly baseline: HostArray };
+  readonly targets: HostArray | undefined;
+  readonly outputs: HostArray;
+  readonly rule: HessianRule | "explicit";
+  readonly nodes: number;
+  /** Points at which Hessians were taken, per example: nodes times baselines. */
+  readonly evaluations: number;
+  /** Largest change in the last doubling relative to the largest entry; only with `tolerance`. */
+  readonly change?: number;
+  /** Only with `beta`. */
+  readonly smoothing?: SmoothingReport;
+  readonly plan: HessianPlan;
+}
+
+const DEFAULT_NODES = 16;
+
+/**
+ * G_ij = D_i D_j (double integral over a, b in [0, 1] of a b H_ij(x' + a b D)), D = x - x', and on the diagonal besides
+ * D_i (double integral of g_i(x' + a b D)). Integrated Gradients of Integrated Gradients: symmetric, rows sum to IG_i,
+ * all entries sum to f(x) - f(x').
+ *
+ * The integrands depend on u = a b alone, whose density is -ln u, so one integral is left:
+ * G_ij = D_i D_j (integral of -u ln u H_ij(x' + u D) du), + D_i (integral of -ln u g_i du). All nodes and rows run as
+ * leading axes of one batch, chunked by memory on the device; only the result is read back.
+ *
+ * @param input examples along the first axis
+ * @throws DerivativeError when the network has kinks and neither `beta` nor `kinks: "ignore"` is given
+ * @throws LimitError, with the planned bytes, when the matrix is too large
+ * @throws ArgumentError, ShapeError, NumericError for arguments that do not fit, before anything runs
+ */
+export async function integratedHessians<I extends Input>(
+  model: ModelLike,
+  input: I,
+  options: IntegratedHessiansOptions = {},
+): Promise<IntegratedHessiansResult<I>> {
+  checkOptions(options);
+  const smoothed = options.beta === undefined ? undefined : smoothModel(model, options.beta, options.pool ?? false);
+  const path = await PathIntegral.open(smoothed ?? model, input, options);
+  try {
+    assertSmooth(path, options);
+    const rows = chosenRows(featureCount(path.problem), options);
+    checkSize(path, rows);
+    const run = options.tolerance ? await refine(path, rows, options) : await once(path, rows, options);
+    const result = summarise(path, run, rows, input, options);
+    if (!smoothed) return result;
+    return { ...result, smoothing: await smoothingReport(model, smoothed, input, options, result) };
+  } finally {
+    path.dispose();
+  }
+}
+
+export interface ExpectedHessiansOptions extends Omit<IntegratedHessiansOptions, "baseline"> {
+  /** Background examples [R, ...example]. */
+  readonly references: HostArray;
+  /** Takes that many of them at random, without repetition. Default: all. */
+  readonly samples?: number;
+  /** Default 0. */
+  readonly seed?: number;
+}
+
+/**
+ * Expected Hessians: Integrated Hessians averaged over a background data set, with the same references for every example
+ * and the deterministic rule along every path.
+ */
+export async function expectedHessians(
+  model: ModelLike,
+  input: ArrayInput,
+  options: ExpectedHessiansOptions,
+): Promise<IntegratedHessiansResult<ArrayInput>> {
+  const { references, samples, seed, ...rest } = options;
+  const [count = 0, ...example] = references.shape;
+  if (!sameShape(example, input.shape.slice(1)) || count === 0) {
+    throw new ShapeError(
+      `references: expected [R, ...${formatShape(input.shape.slice(1))}] with R >= 1, got ${formatShape(references.shape)}`,
+    );
+  }
+  const order = sampled(count, samples ?? count, seed ?? 0);
+  const size = numel(example);
+  const baseline = order.map((r) => ({
+    baseline: { ...references, shape: example, data: references.data.slice(r * size, (r + 1) * size) },
+  }));
+  return integratedHessians(model, input, { ...rest, baseline });
+}
+
+/** Numbers below `count`, without repetition. */
+function sampled(count: number, samples: number, seed: number): number[] {
+  if (!Number.isInteger(samples) || samples < 1 || samples > count)
+    throw new ArgumentError(`samples: expected a whole number from 1 to ${count}, got ${samples}`);
+  const random = randomNumbers(seed);
+  const order = Array.from({ length: count }, (_, i) => i);
+  for (let i = 0; i < samples && samples < count; i++) {
+    const j = i + Math.floor(random() * (count - i));
+    [order[i], order[j]] = [order[j]!, order[i]!];
+  }
+  return order.slice(0, samples);
+}
+
+function checkOptions(options: IntegratedHessiansOptions): void {
+  const { target, points, rule, nodes, tolerance, beta, pool } = options;
+  if (target === "all")
+    throw new ArgumentError(
+      'target: interactions are those of one score; give a class, or a function, instead of "all"',
+    );
+  if (points && (rule !== undefined || nodes !== undefined || tolerance !== undefined))
+    throw new ArgumentError("points: explicit nodes and weights exclude rule, nodes and tolerance");
+  if (nodes !== undefined && !(Number.isInteger(nodes) && nodes >= 1))
+    throw new ArgumentError(`nodes: expected a whole number >= 1, got ${nodes}`);
+  if (tolerance !== undefined && !(tolerance > 0))
+    throw new ArgumentError(`tolerance: expected a number > 0, got ${tolerance}`);
+  if (pool && beta === undefined) throw new ArgumentError("pool: smoothing max pooling needs beta");
+  if (points) checkPoints(points);
+}
+
+function checkPoints({ nodes, weights, gradientWeights, hessianWeights }: HessianQuadrature): void {
+  const lists = [nodes, weights, gradientWeights, hessianWeights];
+  if (nodes.length === 0 || lists.some((list) => list.length !== nodes.length))
+    throw new ArgumentError(
+      `points: got ${lists.map((list) => list.length).join(", ")} nodes, weights, gradientWeights and hessianWeights; expected as many of each, at least one`,
+    );
+  if (!lists.every((list) => list.every(Number.isFinite)))
+    throw new ArgumentError("points: nodes and weights must be finite");
+}
+
+const smoothedModels = new WeakMap<object, Map<string, Smoothed<ModelLike>>>();
+
+/** The same smoothed model for the same request, so that its programs are compiled once. */
+function smoothModel(model: ModelLike, beta: number, pool: boolean): Smoothed<ModelLike> {
+  const known = smoothedModels.get(model) ?? new Map<string, Smoothed<ModelLike>>();
+  smoothedModels.set(model, known);
+  const key = `${beta} ${pool}`;
+  let smoothed = known.get(key);
+  if (!smoothed) known.set(key, (smoothed = smooth(model, { beta, pool })));
+  return smoothed;
+}
+
+function assertSmooth({ problem }: PathIntegral, { kinks = "refuse", beta }: IntegratedHessiansOptions): void {
+  const kink = kinks === "refuse" ? firstKink([problem.score], problem.ends) : undefined;
+  if (!kink) return;
+  const remedy =
+    beta === undefined
+      ? "pass beta (10, say), or smooth(model, { beta: 10 }), to take those of its softplus form"
+      : "pass pool: true to smooth max pooling too";
+  throw new DerivativeError(
+    `${kinkText(kink)} has a kink, where second derivatives say nothing; ${remedy}, or kinks: "ignore" to go past it`,
+  );
+}
+
+// ---- running -------------------------------------------------------------------------------------------------------
+
+interface Run {
+  readonly block: RowBlock;
+  readonly path: PathResult;
+  readonly attributions: readonly HostArray[];
+  readonly choice: HessianChoice;
+  readonly rule: HessianRule | "explicit";
+  readonly nodes: number;
+  readonly evaluations: number;
+  readonly change?: number;
+}
+
+function weightedNodes(path: PathIntegral, rule: HessianQuadrature): PathPoints {
+  const { nodes, weights, gradientWeights, hessianWeights } = rule;
+  const each = nodes.flatMap((_, k) => [weights[k]!, gradientWeights[k]!, hessianWeights[k]!]);
+  return { ...path.points({ nodes, weights: each }), sums: HESSIAN_SUMS };
+}
+
+async function once(
+  path: PathIntegral,
+  rows: HessianRows,
+  options: IntegratedHessiansOptions,
+  nodes = options.nodes ?? DEFAULT_NODES,
+  before = 0,
+): Promise<Run> {
+  const { rule = "gauss-legendre" } = options;
+  const quadrature = options.points ?? hessianQuadrature(rule, nodes);
+  const points = weightedNodes(path, quadrature);
+  const choice = chooseForm(path, points, rows, options);
+  const count = quadrature.nodes.length;
+  const evaluations = before + count * path.baselineCount;
+  const runs = Math.ceil(rows.ids.length / choice.rows);
+  let done = before * runs;
+  const progress = (more: number): void => options.onProgress?.({ done: (done += more), total: evaluations * runs });
+  const results: PathResult[] = [];
+  for (let at = 0; at < rows.ids.length; at += choice.rows) {
+    results.push(await runRows(path, points, choice, rows, at, progress));
+  }
+  const blocks = results.map(({ totals }) => ({ matrix: totals[0]!, rowSums: totals[1]! }));
+  return {
+    block: stackBlocks(blocks, rows.ids.length),
+    path: results.at(-1)!,
+    attributions: results[0]!.totals.slice(2),
+    choice,
+    rule: options.points ? "explicit" : rule,
+    nodes: count,
+    evaluations,
+  };
+}
+
+async function runRows(
+  path: PathIntegral,
+  points: PathPoints,
+  { integrand, rows: size }: HessianChoice,
+  { ids, labels }: HessianRows,
+  at: number,
+  progress: (done: number) => void,
+): Promise<PathResult> {
+  // A block that the rows do not fill repeats the last one.
+  const block = Array.from({ length: size }, (_, t) => ids[Math.min(at + t, ids.length - 1)]!);
+  const given = [path.device.tensor(block, [size], "i32")];
+  try {
+    if (labels) given.push(path.device.tensor(labels, [labels.length], "i32"));
+    return await path.integrate(points, { integrand, given, progress });
+  } finally {
+    given.forEach((t) => t.dispose());
+  }
+}
+
+async function refine(path: PathIntegral, rows: HessianRows, options: IntegratedHessiansOptions): Promise<Run> {
+  const { tolerance = 0, maxNodes = 512 } = options;
+  let run = await once(path, rows, options, options.nodes ?? 8);
+  let change = Infinity;
+  let worst = Infinity;
+  while (Math.max(change, worst) > tolerance && run.nodes * 2 <= maxNodes) {
+    const finer = await once(path, rows, options, run.nodes * 2, run.evaluations);
+    const largest = largestOf(finer.block.matrix.data);
+    const residuals = residualsOf(finer.block, finer.attributions, rows);
+    const before = run.block.matrix.data;
+    change = relative(largestOf(finer.block.matrix.data.map((v, i) => v - before[i]!)), largest);
+    worst = relative(largestOf(residuals.data), largest);
+    run = finer;
+  }
+  return { ...run, change };
+}
+
+const largestOf = (values: HostArray["data"]): number => {
+  let largest = 0;
+  for (const v of values) largest = Math.max(largest, Math.abs(v));
+  return largest;
+};
+const relative = (value: number, scale: number): number => (scale === 0 ? 0 : value / scale);
+
+// ---- result --------------------------------------------------------------------------------------------------------
+
+function summarise<I extends Input>(
+  { problem }: PathIntegral,
+  { block, path, attributions, choice, rule, nodes, evaluations, change }: Run,
+  rows: HessianRows,
+  input: I,
+  { pairs }: IntegratedHessiansOptions,
+): IntegratedHessiansResult<I> {
+  const { score, baselineScore, targets, outputs, plan } = path;
+  const features = featureBlocks(problem.endNames, attributions, problem.score.shape.length);
+  const complete = pairs === undefined && coversAll(rows, featureCount(problem));
+  return {
+    interactions: pairs ? pickPairs(block, rows, pairs) : block.matrix,
+    features,
+    attributions: asGiven(problem, input, attributions),
+    residuals: residualsOf(block, attributions, rows),
+    delta: deltaOf(block, attributions, complete, [score, baselineScore]),
+    symmetryError: symmetryErrorOf(block, rows),
+    scores: { input: score, baseline: baselineScore },
+    targets,
+    outputs,
+    rule,
+    nodes,
+    evaluations,
+    ...(change !== undefined && { change }),
+    plan: { ...plan, form: choice.sum, tangents: choice.tangents, rowsPerRun: choice.rows },
+  };
+}
+
+const coversAll = ({ ids, labels }: HessianRows, features: number): boolean =>
+  labels ? !labels.includes(-1) : ids.length === features;
+
+function featureBlocks(names: readonly string[], values: readonly HostArray[], batchAxes: number): FeatureBlock[] {
+  let start = 0;
+  return values.map(({ shape }, j) => {
+    const own = shape.slice(batchAxes);
+    const block = { name: names[j]!, start, shape: own };
+    start += numel(own);
+    return block;
+  });
+}
+
+async function smoothingReport(
+  model: ModelLike,
+  { smoothing }: Smoothed<ModelLike>,
+  input: Input,
+  options: IntegratedHessiansOptions,
+  result: IntegratedHessiansResult,
+): Promise<SmoothingReport> {
+  const { targets } = result;
+  // The class that was explained, which the network as it was might not predict.
+  const path = await PathIntegral.open(model, input, {
+    ...options,
+    ...(targets && { target: Array.from(targets.data) }),
+  });
+  try {
+    const scores = await path.scores();
+    const shift = (a: HostArray, b: HostArray): number => largestOf(a.data.map((v, i) => v - b.data[i]!));
+    const moved = Math.max(shift(scores.input, result.scores.input), shift(scores.baseline, result.scores.baseline));
+    return { beta: smoothing.beta, replaced: smoothing.replaced, scores, moved };
+  } finally {
+    path.dispose();
+  }
+}

@@ -1,0 +1,148 @@
+// What the graphs of all path integrals are built from. On z(u) = x' + u (x - x') the nodes of a quadrature are rows of
+// one batch. Shapes: M baselines, S nodes, B examples, K classes.
+import { numel, type Shape } from "../tensor/shape.ts";
+import { unitVectors } from "../autograd/api.ts";
+import { batchAll } from "../autograd/batch.ts";
+import { vjpGraph } from "../autograd/transpose.ts";
+import { affineBoundary } from "../compiler/affine.ts";
+import { fill, input } from "../graph/leaves.ts";
+import type { Node } from "../graph/node.ts";
+import { reachable, type Graph } from "../graph/trace.ts";
+import { add, mul } from "../kernels/arithmetic.ts";
+import { broadcastTo, sum } from "../kernels/broadcast.ts";
+import { reshape } from "../kernels/movement.ts";
+import type { Problem } from "./problem.ts";
+
+/** Where paths are evaluated: at the boundary of the affine prefix, or at the attributed values themselves. */
+export interface PathShape {
+  readonly problem: Problem;
+  readonly boundary: readonly Node[];
+}
+
+export function pathShape(problem: Problem, hoist: boolean): PathShape {
+  const { ends, score } = problem;
+  return { problem, boundary: hoist ? affineBoundary([score], ends) : ends };
+}
+
+/** A graph that also reads some inputs of the problem: `side`, in the order in which they are bound. */
+export interface PathGraph extends Graph {
+  readonly side: readonly Node[];
+}
+
+/**
+ * What is summed along the paths. Its graphs are bound in this order ({@link PathIntegral} runs them):
+ *
+ *   prepare   side inputs, target, given, D [M, ...] -> extras, once per group of baselines
+ *   chunk     side inputs, target, A, T [M, ...], extras, nodes, weights, accumulators -> accumulators
+ *   finale    side inputs, target, given, extras, accumulators, D, score' [M, ...], p [M], totals -> totals
+ *
+ * The last total is the mean score at the baselines.
+ */
+export interface Integrand {
+  /** Names the graphs among the cached programs. */
+  readonly key: string;
+  /** What the totals but the last are, for messages. */
+  readonly results: readonly string[];
+  accumulators(baselines: number): readonly Shape[];
+  prepare?(baselines: number): PathGraph;
+  chunk(baselines: number, steps: number, perExample: boolean): PathGraph;
+  finale(baselines: number): PathGraph;
+}
+
+export const leafLike = (node: Node, lead: Shape, name: string): Node =>
+  input([...lead, ...node.shape], node.dtype, name);
+
+/** Axes of extent 1 behind those of `lead`, so that a per-node number multiplies a whole value. */
+export const aligned = (lead: Node, value: Shape): Node =>
+  reshape(lead, [...lead.shape, ...Array<number>(value.length - lead.shape.length).fill(1)]);
+
+/** Inputs that the network reads otherwise than through the boundary. */
+export function sideInputs({ problem, boundary }: PathShape): Node[] {
+  const cut = new Set(boundary);
+  const seen = new Set<Node>();
+  const stack = [problem.score];
+  for (let node = stack.pop(); node; node = stack.pop()) {
+    if (seen.has(node) || cut.has(node)) continue;
+    seen.add(node);
+    stack.push(...node.inputs);
+  }
+  return problem.inputs.filter((x) => seen.has(x));
+}
+
+/** Gradient of the score with respect to the boundary; [K, ...] for all classes. Absent where the score ignores a value. */
+export function boundaryGradients({ problem, boundary }: PathShape): (Node | null)[] {
+  const { score, target } = problem;
+  if (target.kind !== "all") return vjpGraph([score], boundary, [fill(score.shape, 1)]);
+  const seed = leafLike(score, [], "class");
+  const one = vjpGraph([score], boundary, [seed]);
+  const { batch, classes } = target;
+  const seeds = broadcastTo(reshape(unitVectors(fill([classes], 0)), [classes, 1, classes]), [classes, batch, classes]);
+  const present = one.filter((g): g is Node => g !== null);
+  const all = batchAll(present, new Map([[seed, seeds]]), classes);
+  return one.map((g) => (g ? all[present.indexOf(g)]! : null));
+}
+
+/** Inputs of a chunk: the boundary at x' and its tangent along x - x', [M, ...]. */
+export interface BoundaryInputs {
+  readonly starts: readonly Node[];
+  readonly along: readonly Node[];
+}
+
+export const boundaryInputs = ({ boundary }: PathShape, baselines: number): BoundaryInputs => ({
+  starts: boundary.map((z) => leafLike(z, [baselines], "start")),
+  along: boundary.map((z) => leafLike(z, [baselines], "along")),
+});
+
+/** Inputs of a chunk: nodes [M, S] or [M, S, B], weights [M, S], or [M, S, C] for several sums. */
+export const nodeInputs = ({ problem }: PathShape, m: number, steps: number, perExample: boolean, sums = 1) => ({
+  nodes: input(perExample ? [m, steps, problem.target.batch] : [m, steps], "f32", "nodes"),
+  weights: input(sums === 1 ? [m, steps] : [m, steps, sums], "f32", "weights"),
+});
+
+/** Inputs of a finale: D and score' [M, ...], weights of the baselines [M]. */
+export const finaleInputs = ({ problem }: PathShape, baselines: number) => ({
+  differences: problem.ends.map((end) => leafLike(end, [baselines], "difference")),
+  startScores: leafLike(problem.score, [baselines], "baseline score"),
+  p: input([baselines], "f32", "baseline weights"),
+});
+
+/** A + u T for all nodes, as rows [M * S, ...]. */
+export function pathPoints(
+  { boundary }: PathShape,
+  { starts, along }: BoundaryInputs,
+  nodes: Node,
+  steps: number,
+): Map<Node, Node> {
+  return new Map(
+    boundary.map((z, k) => {
+      const [baselines, ...rest] = starts[k]!.shape as [number, ...number[]];
+      const whole = [baselines, steps, ...rest];
+      const spread = (v: Node): Node => broadcastTo(reshape(v, [baselines, 1, ...rest]), whole);
+      const point = add(spread(starts[k]!), mul(aligned(nodes, whole), spread(along[k]!)));
+      return [z, reshape(point, [baselines * steps, ...rest])];
+    }),
+  );
+}
+
+/** The transposed affine prefix applied to cotangents of the boundary, [...lead, ...z] -> [...lead, ...end]. */
+export function pullBack({ boundary, problem }: PathShape, cotangents: readonly Node[], lead: Shape): Node[] {
+  const { ends } = problem;
+  const rows = numel(lead);
+  const seeds = boundary.map((z) => leafLike(z, [], "cotangent"));
+  const pulled = vjpGraph(boundary, ends, seeds).map((g, j) => g ?? fill(ends[j]!.shape, 0));
+  const given = new Map(seeds.map((seed, k) => [seed, reshape(cotangents[k]!, [rows, ...seed.shape])]));
+  return batchAll(pulled, given, rows).map((g, j) => reshape(g, [...lead, ...ends[j]!.shape]));
+}
+
+/** Those inputs of the problem that `outputs` read. */
+export function sideOf({ inputs }: Problem, outputs: readonly Node[]): Node[] {
+  const read = new Set(reachable(outputs));
+  return inputs.filter((x) => read.has(x));
+}
+
+/** Means over baselines with the weights `p` [M], added to totals: the last step of every integral. */
+export function addMeans(values: readonly Node[], p: Node): { totals: Node[]; outputs: Node[] } {
+  const means = values.map((v) => sum(mul(v, aligned(p, v.shape)), 0));
+  const totals = means.map((v) => input(v.shape, "f32", "total"));
+  return { totals, outputs: means.map((v, i) => add(v, totals[i]!)) };
+}
