@@ -101,7 +101,7 @@ interface Given {
   readonly labels: Node;
 }
 
-function givenInputs({ problem }: PathShape, { rows, groups }: HessianRequest): Given {
+function givenInputs({ problem }: PathShape, { rows, groups }: Pick<HessianRequest, "rows" | "groups">): Given {
   const count = featureCount(problem);
   const ids = input([rows], "i32", "rows");
   if (groups === undefined) return { inputs: [ids], ids, labels: iota(count) };
@@ -129,8 +129,16 @@ function besideBatch({ problem }: PathShape, value: Node): Node {
 
 // ---- prepare: the rows, pushed to the boundary ------------------------------------------------------------------------
 
-/** -> W v_t, [M, T, ...z] for every value of the boundary */
-function prepareGraph(shape: PathShape, request: HessianRequest, m: number): PathGraph {
+/**
+ * -> W v_t, [M, T, ...z] for every value of the boundary
+ * @param unused what else the integrand is given, for its other graphs
+ */
+export function prepareGraph(
+  shape: PathShape,
+  request: Pick<HessianRequest, "rows" | "groups">,
+  m: number,
+  unused: readonly Node[] = [],
+): PathGraph {
   const { problem, boundary } = shape;
   const { ends, index } = problem;
   const given = givenInputs(shape, request);
@@ -144,7 +152,8 @@ function prepareGraph(shape: PathShape, request: HessianRequest, m: number): Pat
   const pushed = batchAll(tangents, new Map(seeds.map((s, j) => [s, directions[j]!])), m * request.rows);
   const outputs = pushed.map((t, k) => reshape(t, [m, request.rows, ...boundary[k]!.shape]));
   const side = sideOf(problem, outputs);
-  return { inputs: [...side, ...(index ? [index] : []), ...given.inputs, ...differences], outputs, side };
+  const inputs = [...side, ...(index ? [index] : []), ...given.inputs, ...unused, ...differences];
+  return { inputs, outputs, side };
 }
 
 // ---- chunk: sums over nodes ------------------------------------------------------------------------------------------
@@ -213,11 +222,14 @@ function tangentRows(
     return { count, perTangent: new Map(pairs(only)), perRow: new Map() };
   }
   const leaves = seeds.map((seed) => leafLike(seed, [count], "rows"));
-  const spread = pushed.map((p) => {
-    const rest = p.shape.slice(1);
-    return reshape(broadcastTo(expandDims(p, 1), [m, steps, ...rest]), [m * steps, ...rest]);
-  });
+  const spread = pushed.map((p) => spreadRows(p, m, steps));
   return { count, perTangent: new Map(pairs(leaves)), perRow: new Map(leaves.map((leaf, k) => [leaf, spread[k]!])) };
+}
+
+/** What belongs to a baseline, [M, ...], for every node of it: [M * S, ...]. */
+export function spreadRows(value: Node, m: number, steps: number): Node {
+  const rest = value.shape.slice(1);
+  return reshape(broadcastTo(expandDims(value, 1), [m, steps, ...rest]), [m * steps, ...rest]);
 }
 
 /** Unit vectors of all values of the boundary together, [H, ...z] for each of them. Never stored. */

@@ -1,11 +1,10 @@
 // Which form of Integrated Hessians runs: chosen by planned operations, among those that fit into memory.
 import { ArgumentError, LimitError } from "../tensor/errors.ts";
 import { formatBytes } from "../tensor/pool.ts";
-import type { Node } from "../graph/node.ts";
+import { is, type Node } from "../graph/node.ts";
 import { dependents, reachable } from "../graph/trace.ts";
 import { reshapePrimitive } from "../kernels/movement.ts";
 import { broadcastPrimitive } from "../kernels/broadcast.ts";
-import { is } from "../graph/node.ts";
 import { DEFAULT_MEMORY_BUDGET } from "./chunks.ts";
 import { gramNodes } from "./hessian-gram.ts";
 import { hessianIntegrand, type HessianForm } from "./hessian-graphs.ts";
@@ -106,7 +105,7 @@ const sizeOfAll = ({ problem }: PathShape): number => boundarySize({ problem, bo
  * Whether the first axis of every value that depends on the attributed ones is that of the examples. Unit vectors and
  * Gram matrices are taken per example; values with another layout go through the general form.
  */
-function keepsBatch({ problem }: PathShape): boolean {
+export function keepsBatch({ problem }: PathShape): boolean {
   const [batch = 1] = batchAxis(problem);
   if (batch === 1) return true;
   const nodes = reachable([problem.score]);

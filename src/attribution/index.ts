@@ -1,3 +1,4 @@
+export { betaSweep, type BetaSweepOptions, type BetaSweepPoint } from "./beta-sweep.ts";
 export {
   blur,
   constantBaseline,
@@ -26,6 +27,13 @@ export {
   type IntegratedGradientsOptions,
   type IntegratedGradientsResult,
 } from "./integrated-gradients.ts";
+export type { SmoothingReport } from "./hessian-smooth.ts";
+export {
+  integratedTriples,
+  type IntegratedTriplesOptions,
+  type IntegratedTriplesResult,
+  type Triple,
+} from "./hessian-triples.ts";
 export {
   expectedHessians,
   integratedHessians,
@@ -34,7 +42,6 @@ export {
   type HessianPlan,
   type IntegratedHessiansOptions,
   type IntegratedHessiansResult,
-  type SmoothingReport,
 } from "./integrated-hessians.ts";
 export {
   interiorGradients,

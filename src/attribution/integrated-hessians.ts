@@ -1,9 +1,8 @@
 // Integrated Hessians (Janizek, Sturmfels, Lee: arXiv 2002.04138): interactions between pairs of features.
-import { ArgumentError, DerivativeError, ShapeError } from "../tensor/errors.ts";
+import { ArgumentError, ShapeError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { formatShape, numel, sameShape, type Shape } from "../tensor/shape.ts";
-import { firstKink, kinkText } from "../compiler/affine.ts";
-import { smooth, type Replaced, type Smoothed } from "../nn/smooth.ts";
+import { firstKink } from "../compiler/affine.ts";
 import { randomNumbers } from "./baselines.ts";
 import { HESSIAN_SUMS } from "./hessian-graphs.ts";
 import { featureCount } from "./hessian-parts.ts";
@@ -11,12 +10,21 @@ import { checkSize, chooseForm, type FormOptions, type HessianChoice, type Hessi
 import { deltaOf, pickPairs, residualsOf, stackBlocks, symmetryErrorOf, type RowBlock } from "./hessian-result.ts";
 import { chosenRows } from "./hessian-rows.ts";
 import { hessianQuadrature, type HessianQuadrature, type HessianRule } from "./hessian-rules.ts";
+import {
+  assertSmooth,
+  largestOf,
+  relative,
+  smoothingReport,
+  smoothModel,
+  type SmoothingOptions,
+  type SmoothingReport,
+} from "./hessian-smooth.ts";
 import { asGiven } from "./problem.ts";
 import { PathIntegral, type PathResult } from "./path.ts";
 import type { PathPoints } from "./path-inputs.ts";
 import type { ArrayInput, Attributions, Input, ModelLike, PathOptions, Plan } from "./types.ts";
 
-export interface IntegratedHessiansOptions extends PathOptions, FormOptions {
+export interface IntegratedHessiansOptions extends PathOptions, FormOptions, SmoothingOptions {
   /** Default `gauss-legendre`; `bins` for very sharp networks (beta of 100 and more). */
   readonly rule?: HessianRule;
   /** Number of nodes. Default 16. With `tolerance`: the number to start from, default 8. */
@@ -30,12 +38,6 @@ export interface IntegratedHessiansOptions extends PathOptions, FormOptions {
   readonly tolerance?: number;
   /** Most nodes that `tolerance` may lead to. Default 512. */
   readonly maxNodes?: number;
-  /** Smooths the kinks of the network before anything is computed; see `smooth`. Without it, kinks are refused. */
-  readonly beta?: number;
-  /** With `beta`: whether max pooling is smoothed too. Default false. */
-  readonly pool?: boolean;
-  /** "ignore" takes second derivatives past kinks, which miss the interactions that the kinks make. Default "refuse". */
-  readonly kinks?: "refuse" | "ignore";
   /** Only these rows of the matrix, as numbers of features: one Hessian-vector product each. */
   readonly rows?: readonly number[];
   /**
@@ -54,17 +56,6 @@ export interface HessianPlan extends Plan {
   readonly tangents: "rows" | "boundary";
   /** Rows that ran at once. */
   readonly rowsPerRun: number;
-}
-
-/** What smoothing did to the network. */
-export interface SmoothingReport {
-  readonly beta: number;
-  /** Operations that got a smooth form, by name. */
-  readonly replaced: Replaced;
-  /** Scores of the network as it was: at the input, and averaged over the baselines. */
-  readonly scores: { readonly input: HostArray; readonly baseline: HostArray };
-  /** Largest difference between these scores and the smoothed ones. */
-  readonly moved: number;
 }
 
 export interface FeatureBlock {
@@ -130,13 +121,23 @@ export async function integratedHessians<I extends Input>(
   const smoothed = options.beta === undefined ? undefined : smoothModel(model, options.beta, options.pool ?? false);
   const path = await PathIntegral.open(smoothed ?? model, input, options);
   try {
-    assertSmooth(path, options);
+    assertSmooth(model, path, options);
     const rows = chosenRows(featureCount(path.problem), options);
     checkSize(path, rows);
     const run = options.tolerance ? await refine(path, rows, options) : await once(path, rows, options);
     const result = summarise(path, run, rows, input, options);
     if (!smoothed) return result;
-    return { ...result, smoothing: await smoothingReport(model, smoothed, input, options, result) };
+    return {
+      ...result,
+      smoothing: await smoothingReport(
+        model,
+        smoothed,
+        firstKink([path.problem.score], path.problem.ends),
+        input,
+        options,
+        result,
+      ),
+    };
   } finally {
     path.dispose();
   }
@@ -212,30 +213,6 @@ function checkPoints({ nodes, weights, gradientWeights, hessianWeights }: Hessia
     );
   if (!lists.every((list) => list.every(Number.isFinite)))
     throw new ArgumentError("points: nodes and weights must be finite");
-}
-
-const smoothedModels = new WeakMap<object, Map<string, Smoothed<ModelLike>>>();
-
-/** The same smoothed model for the same request, so that its programs are compiled once. */
-function smoothModel(model: ModelLike, beta: number, pool: boolean): Smoothed<ModelLike> {
-  const known = smoothedModels.get(model) ?? new Map<string, Smoothed<ModelLike>>();
-  smoothedModels.set(model, known);
-  const key = `${beta} ${pool}`;
-  let smoothed = known.get(key);
-  if (!smoothed) known.set(key, (smoothed = smooth(model, { beta, pool })));
-  return smoothed;
-}
-
-function assertSmooth({ problem }: PathIntegral, { kinks = "refuse", beta }: IntegratedHessiansOptions): void {
-  const kink = kinks === "refuse" ? firstKink([problem.score], problem.ends) : undefined;
-  if (!kink) return;
-  const remedy =
-    beta === undefined
-      ? "pass beta (10, say), or smooth(model, { beta: 10 }), to take those of its softplus form"
-      : "pass pool: true to smooth max pooling too";
-  throw new DerivativeError(
-    `${kinkText(kink)} has a kink, where second derivatives say nothing; ${remedy}, or kinks: "ignore" to go past it`,
-  );
 }
 
 // ---- running -------------------------------------------------------------------------------------------------------
@@ -325,13 +302,6 @@ async function refine(path: PathIntegral, rows: HessianRows, options: Integrated
   return { ...run, change };
 }
 
-const largestOf = (values: HostArray["data"]): number => {
-  let largest = 0;
-  for (const v of values) largest = Math.max(largest, Math.abs(v));
-  return largest;
-};
-const relative = (value: number, scale: number): number => (scale === 0 ? 0 : value / scale);
-
 // ---- result --------------------------------------------------------------------------------------------------------
 
 function summarise<I extends Input>(
@@ -373,27 +343,4 @@ function featureBlocks(names: readonly string[], values: readonly HostArray[], b
     start += numel(own);
     return block;
   });
-}
-
-async function smoothingReport(
-  model: ModelLike,
-  { smoothing }: Smoothed<ModelLike>,
-  input: Input,
-  options: IntegratedHessiansOptions,
-  result: IntegratedHessiansResult,
-): Promise<SmoothingReport> {
-  const { targets } = result;
-  // The class that was explained, which the network as it was might not predict.
-  const path = await PathIntegral.open(model, input, {
-    ...options,
-    ...(targets && { target: Array.from(targets.data) }),
-  });
-  try {
-    const scores = await path.scores();
-    const shift = (a: HostArray, b: HostArray): number => largestOf(a.data.map((v, i) => v - b.data[i]!));
-    const moved = Math.max(shift(scores.input, result.scores.input), shift(scores.baseline, result.scores.baseline));
-    return { beta: smoothing.beta, replaced: smoothing.replaced, scores, moved };
-  } finally {
-    path.dispose();
-  }
 }

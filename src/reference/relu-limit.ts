@@ -48,8 +48,8 @@ export interface ReluLimit {
  * The sign is that of df/da_k, as g jumps by (df/da_k) grad z_k sign(dz_k/du). Rows add up to Integrated Gradients:
  * sum_j D_j dz_k/dx_j = dz_k/du turns row i of the sum into D_i sum_k w(u_k) (jump of g_i), which is -D_i ∫ w' g_i =
  * D_i ∫ (1 + ln u) g_i, as w vanishes at both ends. For the same reason kinks exactly at the baseline (zero biases) or at
- * the input contribute nothing. Softplus networks differ from the limit by about
- * 1 / beta^2, and by ln(beta) / beta where there are kinks at the baseline.
+ * the input contribute nothing. Softplus networks differ from the limit by about 1 / beta^2, and by ln(beta) / beta where
+ * there are kinks at the baseline.
  *
  * @param layers ReLU follows all but the last
  * @param x [n]
@@ -220,7 +220,7 @@ function nextKinks(piece: readonly (readonly Unit[])[], u: number): { u: number;
   return { u: first, units };
 }
 
-/** df/da of a hidden unit. */
+/** df/da of a hidden unit, passed down from the output. */
 function adjoint(
   layers: readonly DenseLayer[],
   piece: readonly (readonly Unit[])[],
@@ -228,13 +228,15 @@ function adjoint(
   unit: number,
   output: number,
 ): number {
-  const above = layers[layer + 1]!.weight;
-  const row = above.data.subarray(unit * above.shape[1]!, (unit + 1) * above.shape[1]!);
-  if (layer + 1 === layers.length - 1) return row[output]!;
-  return piece[layer + 1]!.reduce(
-    (sum, to) => (to.active ? sum + row[to.unit]! * adjoint(layers, piece, layer + 1, to.unit, output) : sum),
-    0,
-  );
+  let above = piece.at(-1)!.map((_, o) => Number(o === output));
+  for (let l = layers.length - 2; l >= layer; l--) {
+    const { data, shape } = layers[l + 1]!.weight;
+    const to = piece[l + 1]!;
+    above = piece[l]!.map((_, i) =>
+      above.reduce((sum, d, o) => (to[o]!.active ? sum + d * data[i * shape[1]! + o]! : sum), 0),
+    );
+  }
+  return above[unit]!;
 }
 
 function forward(layers: readonly DenseLayer[], x: ArrayLike<number>, output: number): number {

@@ -16,6 +16,8 @@ export interface BarChartOptions extends ChartText {
   valueLabel?: string;
   /** Keep the bars of largest magnitude, largest first; the chart says how many it leaves out. Default: all, in the given order. */
   top?: number;
+  /** Whether colours show the sign: red and blue, as in heat maps. Default: where there are negative values. */
+  signed?: boolean;
   /** Text of a value. Default: four significant digits. */
   format?: (value: number) => string;
   /** Pixels. Default 640; the height follows from the number of bars. */
@@ -40,6 +42,7 @@ export function barChart(options: BarChartOptions): string {
   const bars = chosen(options);
   const least = Math.min(0, ...bars.map(({ value }) => value));
   const most = Math.max(0, ...bars.map(({ value }) => value));
+  const { signed = least < 0 } = options;
   const span = most - least || 1;
   const texts = bars.map(({ value }) => format(value));
   const valueRoom = 10 + Math.max(...texts.map((text) => textWidth(text)));
@@ -55,7 +58,7 @@ export function barChart(options: BarChartOptions): string {
     const y = top + i * ROW;
     const size = (Math.abs(bar.value) / span) * length;
     const below = bar.value < 0;
-    const fill = least === 0 ? UNSIGNED : below ? NEGATIVE : POSITIVE;
+    const fill = !signed ? UNSIGNED : below ? NEGATIVE : POSITIVE;
     const box = { x: below ? zero - size : zero, y: y + 4, width: Math.max(size, 0.5), height: ROW - 9, fill };
     const tip = element("title", {}, escapeText(`${bar.label}: ${texts[i]}`));
     const name = label(16 + labelRoom, y + 17, ellipsis(bar.label, labelRoom + 1), { anchor: "end" });

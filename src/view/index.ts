@@ -11,7 +11,12 @@ export {
   heatMap,
   signedOverlay,
 } from "./heatmap.ts";
+export { type InteractionMatrixOptions, interactionMatrix } from "./interaction-matrix.ts";
+export { type InteractionSectionOptions, interactionSection } from "./interaction-section.ts";
 export { type Axis, type LineChartOptions, type Series, lineChart } from "./line-chart.ts";
+export { type StrongestPairsOptions, strongestPairs } from "./pair-bars.ts";
+export { type PairNetworkOptions, pairNetwork } from "./pair-network.ts";
+export type { Interactions } from "./pairs.ts";
 export { type Pixels, dataUrl, encodePng, pngDataUrl } from "./png.ts";
 export {
   type ImageOptions,
@@ -24,6 +29,7 @@ export {
 } from "./raster.ts";
 export { type Cell, type Figure, type ReportOptions, type ReportSection, type Table, report } from "./report.ts";
 export { formatNumber, percentile } from "./scale.ts";
+export { type InteractionScatterOptions, interactionScatter } from "./scatter.ts";
 export {
   type LabelledStripOptions,
   type Legend,
@@ -34,3 +40,4 @@ export {
   strip,
 } from "./strip.ts";
 export { type ChartText, escapeText } from "./svg.ts";
+export { type TextMatrixOptions, textMatrix } from "./text-matrix.ts";

@@ -1,0 +1,98 @@
+// Second derivatives need networks without kinks: smoothing them for one explanation, and saying what that did.
+import { DerivativeError } from "../tensor/errors.ts";
+import type { HostArray } from "../tensor/host.ts";
+import { firstKink, kinkText } from "../compiler/affine.ts";
+import type { Node } from "../graph/node.ts";
+import { smooth, type Replaced, type Smoothed } from "../nn/smooth.ts";
+import { PathIntegral } from "./path.ts";
+import type { Input, ModelLike, PathOptions } from "./types.ts";
+
+export interface SmoothingOptions {
+  /** Smooths the kinks of the network before anything is computed; see `smooth`. Without it, kinks are refused. */
+  readonly beta?: number;
+  /** With `beta`: whether max pooling is smoothed too. Default false. */
+  readonly pool?: boolean;
+  /** "ignore" takes second derivatives past kinks, which miss the interactions that the kinks make. Default "refuse". */
+  readonly kinks?: "refuse" | "ignore";
+}
+
+/** What smoothing did to the network. */
+export interface SmoothingReport {
+  readonly beta: number;
+  /** Operations that got a smooth form, by name. */
+  readonly replaced: Replaced;
+  /** A kink that smoothing left: max pooling without `pool`, jumps. */
+  readonly remaining?: string;
+  /** Scores of the network as it was: at the input, and averaged over the baselines. */
+  readonly scores: { readonly input: HostArray; readonly baseline: HostArray };
+  /** Largest difference between these scores and the smoothed ones. */
+  readonly moved: number;
+}
+
+const smoothedModels = new WeakMap<object, Map<string, Smoothed<ModelLike>>>();
+
+/** The same smoothed model for the same request, so that its programs are compiled once. */
+export function smoothModel(model: ModelLike, beta: number, pool: boolean): Smoothed<ModelLike> {
+  const known = smoothedModels.get(model) ?? new Map<string, Smoothed<ModelLike>>();
+  smoothedModels.set(model, known);
+  const key = `${beta} ${pool}`;
+  let smoothed = known.get(key);
+  if (!smoothed) known.set(key, (smoothed = smooth(model, { beta, pool })));
+  return smoothed;
+}
+
+/**
+ * Refuses networks with kinks that nobody asked to smooth. What smoothing leaves, such as max pooling without `pool`, is
+ * taken as it is: second derivatives then pass through the element that is chosen.
+ */
+export function assertSmooth(
+  model: ModelLike,
+  { problem }: PathIntegral,
+  { kinks = "refuse", beta }: SmoothingOptions,
+): void {
+  if (kinks === "ignore" || beta !== undefined || "smoothing" in model) return;
+  const kink = firstKink([problem.score], problem.ends);
+  if (!kink) return;
+  throw new DerivativeError(
+    `${kinkText(kink)} has a kink, where second derivatives say nothing; pass beta (10, say), or ` +
+      `smooth(model, { beta: 10 }), to take those of its softplus form, or kinks: "ignore" to go past it`,
+  );
+}
+
+export async function smoothingReport(
+  model: ModelLike,
+  { smoothing }: Smoothed<ModelLike>,
+  kink: Node | undefined,
+  input: Input,
+  options: PathOptions,
+  result: Explained,
+): Promise<SmoothingReport> {
+  const { targets } = result;
+  // The class that was explained, which the network as it was might not predict.
+  const path = await PathIntegral.open(model, input, {
+    ...options,
+    ...(targets && { target: Array.from(targets.data) }),
+  });
+  try {
+    const scores = await path.scores();
+    const shift = (a: HostArray, b: HostArray): number => largestOf(a.data.map((v, i) => v - b.data[i]!));
+    const moved = Math.max(shift(scores.input, result.scores.input), shift(scores.baseline, result.scores.baseline));
+    const { beta, replaced } = smoothing;
+    return { beta, replaced, ...(kink && { remaining: kinkText(kink) }), scores, moved };
+  } finally {
+    path.dispose();
+  }
+}
+
+interface Explained {
+  readonly targets: HostArray | undefined;
+  readonly scores: { readonly input: HostArray; readonly baseline: HostArray };
+}
+
+/** max |v| */
+export const largestOf = (values: HostArray["data"]): number => {
+  let largest = 0;
+  for (const v of values) largest = Math.max(largest, Math.abs(v));
+  return largest;
+};
+export const relative = (value: number, scale: number): number => (scale === 0 ? 0 : value / scale);
