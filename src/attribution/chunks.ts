@@ -68,11 +68,24 @@ export function planChunks({
     const perBaseline = Math.max(0, twoBaselines[key] - one[key]) + (steps - 1) * perStep(key);
     return fit(key, one[key] + (steps - 1) * perStep(key), perBaseline);
   });
-  const together = Math.max(1, Math.min(baselines, ...whole));
+  let together = Math.max(1, Math.min(baselines, ...whole));
+  let rows = Math.max(1, Math.min(steps, ...keys.map((key) => fit(key, one[key], perStep(key)))));
+  if (together > 1 || Math.min(...whole) >= 1) rows = steps;
+  // Buffers come in size classes, so that bytes grow in steps: what was extrapolated is checked, and cut if need be.
+  for (;;) {
+    const plan = evenly(baselines, steps, together, rows);
+    const { bytes } = cost(plan.baselinesPerGroup, plan.stepsPerChunk);
+    if (bytes <= budget || plan.baselinesPerGroup * plan.stepsPerChunk === 1) return plan;
+    const cut = (count: number): number => Math.max(1, Math.min(count - 1, Math.floor((count * budget) / bytes)));
+    if (plan.baselinesPerGroup > 1) together = cut(plan.baselinesPerGroup);
+    else rows = cut(plan.stepsPerChunk);
+  }
+}
+
+/** Chunks of even size: the last one is at most a few steps short. */
+function evenly(baselines: number, steps: number, together: number, rows: number): ChunkPlan {
   const groups = Math.ceil(baselines / together);
-  const rows = Math.max(1, Math.min(steps, ...keys.map((key) => fit(key, one[key], perStep(key)))));
-  const chunksPerGroup = together > 1 || Math.min(...whole) >= 1 ? 1 : Math.ceil(steps / rows);
-  // Even sizes: the last chunk is at most a few steps short.
+  const chunksPerGroup = Math.ceil(steps / rows);
   return {
     baselinesPerGroup: Math.ceil(baselines / groups),
     groups,

@@ -15,7 +15,7 @@ import { batchAll } from "../autograd/batch.ts";
 import { jvpGraph } from "../autograd/jvp.ts";
 import { fill, input, iota } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
-import type { Shape } from "../tensor/shape.ts";
+import { numel, type Shape } from "../tensor/shape.ts";
 import { add, addPresent, mul } from "../kernels/arithmetic.ts";
 import { broadcastTo, sum } from "../kernels/broadcast.ts";
 import { cast, equal } from "../kernels/choice.ts";
@@ -240,8 +240,11 @@ function unitTangents(shape: PathShape): Node[] {
   return boundary.map((z) => {
     const size = exampleSize(problem, z);
     const own = sliceAxis(iota(count), 0, at, (at += size));
-    const units = reshape(memberships(iota(count), own), [count, ...exampleShape(problem, z)]);
-    return broadcastTo(besideBatch(shape, units), [count, ...z.shape]);
+    const units = memberships(iota(count), own);
+    // One example may have any layout; of several, the boundary has the examples along its first axis.
+    if (numel(batchAxis(problem)) === 1) return reshape(units, [count, ...z.shape]);
+    const each = reshape(units, [count, ...exampleShape(problem, z)]);
+    return broadcastTo(besideBatch(shape, each), [count, ...z.shape]);
   });
 }
 

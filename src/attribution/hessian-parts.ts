@@ -10,7 +10,8 @@ export const batchAxis = ({ score }: Problem): Shape => score.shape;
 export const featureCount = (problem: Problem): number =>
   problem.ends.reduce((n, end) => n + exampleSize(problem, end), 0);
 export const exampleShape = (problem: Problem, value: Node): Shape => value.shape.slice(batchAxis(problem).length);
-export const exampleSize = (problem: Problem, value: Node): number => numel(exampleShape(problem, value));
+/** Right for one example of any layout, too: all of the value belongs to it, wherever the axis of length 1 is. */
+export const exampleSize = (problem: Problem, value: Node): number => numel(value.shape) / numel(batchAxis(problem));
 /** H: elements of one example of the boundary. */
 export const boundarySize = ({ problem, boundary }: PathShape): number =>
   boundary.reduce((n, z) => n + exampleSize(problem, z), 0);

@@ -93,8 +93,10 @@ function possibleForms(shape: PathShape, { ids, labels, groups }: HessianRows): 
   const forms: HessianForm[] = [{ sum: "hvp", tangents: "rows" }];
   if (size < rows) forms.push({ sum: "hvp", tangents: "boundary" });
   if (gram && size < rows) forms.push({ sum: "gram", tangents: "boundary" });
-  // All pairs of rows are the whole matrix only if there is a row for every column, and no feature without one.
-  const square = groups === undefined ? rows === sizeOfAll(shape) : rows === groups && !labels!.includes(-1);
+  // All pairs of rows are the whole matrix only if there is a row for every column, in their order, and no feature
+  // without one.
+  const inOrder = rows === (groups ?? sizeOfAll(shape)) && ids.every((id, i) => id === i);
+  const square = inOrder && !labels?.includes(-1);
   if (gram && square) forms.push({ sum: "gram", tangents: "rows" });
   return forms;
 }
@@ -122,8 +124,11 @@ function keepsFirst(node: Node, varying: ReadonlySet<Node>): boolean {
     const { permutation, axes } = node.attrs as { permutation?: readonly number[]; axes?: readonly number[] };
     return is(node, reshapePrimitive) || ((permutation?.[0] ?? 0) === 0 && !axes?.includes(0));
   }
-  // Matrix products with the examples in the rows of the first operand; convolutions likewise.
-  return lowering.kind !== "kernel" || (varying.has(node.inputs[0]!) && node.attrs["ta"] !== true);
+  // Matrix products with the examples along the first axis of the first operand, which no further one precedes;
+  // convolutions likewise.
+  const [first] = node.inputs;
+  const leads = varying.has(first!) && first!.shape.length >= node.shape.length && node.attrs["ta"] !== true;
+  return lowering.kind !== "kernel" || leads;
 }
 
 /**

@@ -44,14 +44,21 @@ export interface Programs {
 export const partsOf = ({ prelude, prepare, chunk, finale }: Programs): Program[] =>
   [prelude, ...(prepare ? [prepare] : []), chunk, finale].map(({ program }) => program);
 
+/** Inputs that a run uploads or makes itself, by name; sums and totals are read from one buffer and written to another. */
+const OWN_INPUTS = {
+  prelude: ["baseline"],
+  chunk: ["nodes", "weights", "sum"],
+  finale: ["baseline weights", "total"],
+} as const;
+
 /** What a group of baselines takes, a chunk of its steps at a time. */
 export function costOf(programs: Programs): Cost {
-  const { prelude, chunk } = programs;
-  const stacked = prelude.graph.inputs.filter((x) => x.attrs["name"] === "baseline");
-  // A sum is read from one buffer and written to another.
-  const sums = chunk.program.memory.outputBytes;
-  const cost = programCost(partsOf(programs), sums + stacked.reduce((bytes, x) => bytes + bytesOf(x), 0));
-  return { ...cost, flops: chunk.program.plan.flops };
+  const parts = (["prelude", "chunk", "finale"] as const).flatMap((part) => {
+    const names: readonly unknown[] = OWN_INPUTS[part];
+    return programs[part].graph.inputs.filter((x) => names.includes(x.attrs["name"]));
+  });
+  const own = parts.reduce((bytes, x) => bytes + bytesOf(x), 0);
+  return { ...programCost(partsOf(programs), own), flops: programs.chunk.program.plan.flops };
 }
 
 /** Scratch memory is handed from one program to the next; results live to the end. */
@@ -60,7 +67,7 @@ export function programCost(programs: readonly Program[], besides: number): Cost
   return {
     bytes:
       Math.max(...programs.map((p) => p.memory.scratchBytes)) +
-      programs.reduce((sum, p) => sum + p.memory.outputBytes, besides),
+      programs.reduce((sum, p) => sum + p.plan.bytes - p.memory.scratchBytes, besides),
     largest: Math.max(16, ...results),
     flops: programs.reduce((sum, p) => sum + p.plan.flops, 0),
   };

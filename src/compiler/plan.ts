@@ -1,5 +1,6 @@
 // Memory plan: which results share a buffer. Known before anything is allocated.
 import type { Node } from "../graph/node.ts";
+import { sizeClass } from "../tensor/pool.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Step } from "./step.ts";
 
@@ -12,8 +13,8 @@ export interface MemoryPlan {
   readonly outputBytes: number;
 }
 
-/** Bytes of a node's buffer: 4 an element, rounded up to 16. */
-export const bytesOf = (node: Node): number => Math.max(16, Math.ceil(numel(node.shape) / 4) * 16);
+/** Bytes of a node's buffer: 4 an element, rounded up as the pool does. */
+export const bytesOf = (node: Node): number => sizeClass(4 * numel(node.shape));
 
 /**
  * Colours lifetimes: a buffer is free again after the last dispatch that reads it. A dispatch's results are placed

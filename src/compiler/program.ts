@@ -2,7 +2,7 @@
 import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
 import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
-import type { Allocation } from "../tensor/pool.ts";
+import { sizeClass, type Allocation } from "../tensor/pool.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { constantPrimitive } from "../graph/leaves.ts";
@@ -61,7 +61,7 @@ export class Program {
     this.plan = {
       dispatches: this.steps.length,
       pipelines: new Set(this.steps.map((s) => s.wgsl)).size,
-      bytes: this.memory.scratchBytes + this.memory.outputBytes + data.byteLength,
+      bytes: this.memory.scratchBytes + this.memory.outputBytes + sizeClass(data.byteLength),
       flops: this.steps.reduce((sum, s) => sum + s.flops, 0),
     };
   }

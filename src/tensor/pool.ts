@@ -97,7 +97,7 @@ export class BufferPool {
  * Rounds up to a quarter of a power of two (at least 16 bytes, always a multiple of 16): few distinct sizes, so that
  * released buffers fit later requests, for at most a fifth of unused space.
  */
-function sizeClass(bytes: number): number {
+export function sizeClass(bytes: number): number {
   const power = 2 ** Math.floor(Math.log2(Math.max(bytes, 16)));
   const step = Math.max(16, power / 4);
   return Math.max(16, Math.ceil(bytes / step) * step);
