@@ -86,16 +86,23 @@ export function groupsAlong(shape: Shape, axis: number): Int32Array {
  * Groups of the pixels of an example [..., H, W] by square patches, numbered row by row; all channels of a patch belong
  * together. Patches at the right and lower edge may be smaller.
  * @param size of a patch in pixels, at least 1
+ * @param layout "NHWC" for examples [H, W, C]; default "NCHW"
  */
-export function patchGroups(shape: Shape, size: number): Int32Array {
+export function patchGroups(
+  shape: Shape,
+  size: number,
+  { layout = "NCHW" }: { layout?: "NCHW" | "NHWC" } = {},
+): Int32Array {
   if (!Number.isInteger(size) || size < 1)
     throw new ArgumentError(`patchGroups: expected a whole number of pixels >= 1, got ${size}`);
-  const [height, width] = shape.slice(-2);
+  const [height, width] = layout === "NCHW" ? shape.slice(-2) : shape.slice(-3, -1);
+  const channels = layout === "NCHW" ? 1 : shape.at(-1)!;
   if (height === undefined || width === undefined)
-    throw new ArgumentError("patchGroups: expected an example with at least two axes [..., H, W]");
+    throw new ArgumentError("patchGroups: expected an example [..., H, W], or [H, W, C] if its layout is NHWC");
   const columns = Math.ceil(width / size);
   return Int32Array.from({ length: numel(shape) }, (_, i) => {
-    const [row, column] = [Math.floor(i / width) % height, i % width];
+    const pixel = Math.floor(i / channels);
+    const [row, column] = [Math.floor(pixel / width) % height, pixel % width];
     return Math.floor(row / size) * columns + Math.floor(column / size);
   });
 }

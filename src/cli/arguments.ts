@@ -19,6 +19,9 @@ export interface Arguments {
   readonly rule?: Rule | "equidistributed";
   readonly steps?: number;
   readonly tolerance?: number;
+  /** Pixels of a square patch. */
+  readonly interactions?: number;
+  readonly beta: number;
   readonly preprocess: readonly string[];
   readonly classes?: string;
   readonly output?: string;
@@ -39,6 +42,9 @@ export const USAGE = `aumann explains what an image classifier saw: Integrated G
                        (default: midpoint for networks with kinks such as ReLU, gauss-legendre for smooth ones)
   --steps N            points on the path (default 50; 150 for detypify)
   --tolerance T        doubles the points until no attribution changes by more than T of the largest, e.g. 0.01
+  --interactions N     also interactions between square patches of N pixels (Integrated Hessians); networks with
+                       kinks are smoothed for them
+  --beta B             sharpness of that smoothing (default 10)
   --out FOLDER         where the files go (default out)
 
 For a model of your own:
@@ -62,6 +68,8 @@ const OPTIONS = {
   rule: { type: "string" },
   steps: { type: "string" },
   tolerance: { type: "string" },
+  interactions: { type: "string" },
+  beta: { type: "string" },
   preprocess: { type: "string", multiple: true },
   classes: { type: "string" },
   output: { type: "string" },
@@ -82,6 +90,13 @@ export function parseArguments(args: readonly string[]): Arguments {
     "a whole number from 1 to 4096",
   );
   const tolerance = number("tolerance", values.tolerance, (n) => n > 0, "a number above 0");
+  const interactions = number(
+    "interactions",
+    values.interactions,
+    (n) => Number.isInteger(n) && n >= 1,
+    "a whole number of pixels from 1 on",
+  );
+  const beta = number("beta", values.beta, (n) => n > 0, "a number above 0") ?? 10;
   const rule = values.rule === undefined ? undefined : oneOf("rule", values.rule, RULE_NAMES);
   for (const [name, text] of Object.entries({ model, image, target, classes, output, out })) {
     if (text === "") throw new ArgumentError(`--${name} is empty`);
@@ -91,6 +106,7 @@ export function parseArguments(args: readonly string[]): Arguments {
     model,
     out,
     preprocess,
+    beta,
     score: oneOf("score", values.score ?? "logit", SCORES),
     baseline: oneOf("baseline", values.baseline ?? "black", BASELINES),
     ...(image !== undefined && { image }),
@@ -100,6 +116,7 @@ export function parseArguments(args: readonly string[]): Arguments {
     ...(rule !== undefined && { rule }),
     ...(steps !== undefined && { steps }),
     ...(tolerance !== undefined && { tolerance }),
+    ...(interactions !== undefined && { interactions }),
   };
 }
 

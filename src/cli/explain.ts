@@ -7,10 +7,13 @@ import {
   blur,
   constantBaseline,
   integratedGradients,
+  integratedHessians,
   interiorGradients,
+  patchGroups,
   uniformNoise,
   type BaselineRecipe,
   type IntegratedGradientsResult,
+  type IntegratedHessiansResult,
   type InteriorGradientsResult,
   type Score,
 } from "../attribution/index.ts";
@@ -37,6 +40,8 @@ export interface Explanation {
   /** Gradient of the score at the input, shape of the input. */
   readonly gradient: HostArray;
   readonly baseline: HostArray;
+  /** Between square patches, if asked. */
+  readonly interactions?: Interactions;
   /** Sum of all attributions, in double precision. */
   readonly sum: number;
   /** Of the device, for everything together. */
@@ -47,6 +52,14 @@ export interface Explanation {
   readonly integrationSeconds: number;
 }
 
+export interface Interactions {
+  readonly result: IntegratedHessiansResult<HostArray>;
+  /** Pixels. */
+  readonly patch: number;
+  /** Patches in a row of the picture. */
+  readonly columns: number;
+}
+
 export interface ExplainOptions {
   readonly onProgress: (stage: string, done: number, total: number) => void;
   readonly signal: AbortSignal;
@@ -54,7 +67,10 @@ export interface ExplainOptions {
   readonly onPrediction?: (top: readonly Ranked[]) => void;
 }
 
-type Asked = Pick<Arguments, "target" | "score" | "baseline" | "rule" | "steps" | "tolerance">;
+type Asked = Pick<
+  Arguments,
+  "target" | "score" | "baseline" | "rule" | "steps" | "tolerance" | "interactions" | "beta"
+>;
 
 const TOP = 5;
 const INTERIOR_STEPS = 21;
@@ -102,9 +118,20 @@ export async function explain(
     steps: INTERIOR_STEPS,
     onProgress: ({ done, total }) => onProgress("looking along the path", done, total),
   });
+  const interactions =
+    asked.interactions === undefined
+      ? undefined
+      : await patchInteractions(
+          model,
+          input,
+          format,
+          { ...shared, patch: asked.interactions, beta: asked.beta },
+          options,
+        );
   return {
     top: ranked.slice(0, TOP),
     target,
+    ...(interactions && { interactions }),
     probabilities,
     isProbability: probabilities || score === "probability",
     integrated,
@@ -117,6 +144,33 @@ export async function explain(
     submits: device.counters.submits - before.submits,
     peakBytes: device.memory.peak,
   };
+}
+
+interface PatchOptions {
+  readonly target: number;
+  readonly score: Score;
+  readonly baseline: HostArray;
+  readonly patch: number;
+  readonly beta: number;
+}
+
+async function patchInteractions(
+  model: Model,
+  input: HostArray,
+  { width, layout }: PictureFormat,
+  { patch, ...asked }: PatchOptions,
+  { onProgress, signal }: ExplainOptions,
+): Promise<Interactions> {
+  onProgress("building kernels for interactions", 0, 1);
+  const result = await integratedHessians(model, input, {
+    ...asked,
+    signal,
+    pool: true,
+    nodes: 24,
+    groups: patchGroups(input.shape.slice(1), patch, { layout: layout === "HWC" ? "NHWC" : "NCHW" }),
+    onProgress: ({ done, total }) => onProgress("looking for interactions", done, total),
+  });
+  return { result, patch, columns: Math.ceil(width / patch) };
 }
 
 /** One entry of the first axis of an array. */

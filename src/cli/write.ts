@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { AumannError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { writeSafetensors } from "../nn/index.ts";
-import { encodePng, pictureSvg, report } from "../view/index.ts";
+import { encodePng, formatNumber, interactionSection, pictureSvg, report, type ReportSection } from "../view/index.ts";
+import type { Interactions } from "./explain.ts";
 import { scoreName, type Pictures } from "./pictures.ts";
 import { facts, summaryJson, TOP_COLUMNS, topRows, type Run } from "./summary.ts";
 
@@ -93,10 +94,36 @@ async function page(run: Run, pictures: Pictures): Promise<string> {
           },
         ],
       },
+      ...(result.interactions ? [interactionsOf(result.interactions, name)] : []),
       { heading: "What ran", facts: facts(run) },
     ],
   });
 }
+
+/** Patches are named like the squares of a chess board seen from Black: A1 is at the upper left. */
+function interactionsOf({ result, patch, columns }: Interactions, score: string): ReportSection {
+  const { interactions, scores, smoothing, nodes, plan } = result;
+  const count = interactions.shape.at(-1)!;
+  const square = (i: number): string => `${letters(i % columns)}${Math.floor(i / columns) + 1}`;
+  const moved = smoothing ? ` It moved the scores by up to ${formatNumber(smoothing.moved)}.` : "";
+  return {
+    ...interactionSection({
+      heading: "Pairs of patches",
+      values: interactions.data,
+      labels: Array.from({ length: count }, (_, i) => square(i)),
+      scores: { input: scores.input.data[0]!, baseline: scores.baseline.data[0]! },
+      facts: { nodes, "largest row residual": Math.max(...result.residuals.data.map(Math.abs)), form: plan.form },
+    }),
+    text:
+      `Integrated Hessians between patches of ${patch} x ${patch} pixels, A1 at the upper left, letters to the right. ` +
+      `What two patches add to the ${score} together, beyond what each adds alone. The network was smoothed for this ` +
+      `(beta ${smoothing?.beta}), since the second derivatives of one with kinks are zero almost everywhere.${moved}`,
+  };
+}
+
+/** A, B, ..., Z, AA, AB, ... */
+const letters = (i: number): string =>
+  (i < 26 ? "" : letters(Math.floor(i / 26) - 1)) + String.fromCharCode(65 + (i % 26));
 
 function introduction({ loaded, args, result }: Run): string {
   const { integrated, target, top } = result;

@@ -2,10 +2,12 @@
 // Every extent and parameter is a uniform, so that equal structure gives equal text and thus one pipeline.
 import { AumannError } from "../tensor/errors.ts";
 import type { DType } from "../tensor/dtype.ts";
+import { numel } from "../tensor/shape.ts";
 import { Index, type IndexContext } from "../graph/index-map.ts";
 import { fillPrimitive, iotaPrimitive } from "../graph/leaves.ts";
 import { is, type Node } from "../graph/node.ts";
 import { f32, type Uniform } from "../graph/primitive.ts";
+import { cutOf, type Cut } from "./cut.ts";
 
 const STORED_TYPE: Record<DType, string> = { f32: "f32", i32: "i32", bool: "u32" };
 const ZERO: Record<DType, string> = { f32: "0.0", i32: "0i", bool: "false" };
@@ -145,12 +147,29 @@ export class Scope implements IndexContext {
     return Object.is(value, 0) || value === 1 ? value.toFixed(1) : this.emitter.f32(value);
   }
 
-  /** Stores the elements of several nodes at flat position `i`. */
-  store(nodes: readonly Node[], targets: readonly Node[]): void {
-    for (const node of nodes) {
-      const value = this.value(node, Index.ofFlat(node.shape, "i", this));
+  /** Stores the elements of several nodes at flat position `i` of `count`; of a slice, if that position belongs to it. */
+  store(nodes: readonly Node[], count: number): void {
+    nodes.forEach((node, target) => {
+      const cut = numel(node.shape) === count ? undefined : cutOf(node)!;
+      const { shape } = cut ? cut.source : node;
+      const value = this.value(cut ? cut.source : node, Index.ofFlat(shape, "i", this));
       const stored = node.dtype === "bool" ? `select(0u, 1u, ${value})` : value;
-      this.lines.push(`o${targets.indexOf(node)}[i] = ${stored};`);
-    }
+      this.lines.push(cut ? this.storeCut(cut, target, stored) : `o${target}[i] = ${stored};`);
+    });
+  }
+
+  private storeCut({ extent, inner, start, length }: Cut, target: number, stored: string): string {
+    const [size, first, kept] = [
+      this.u32("cut axis", extent),
+      this.u32(`cut ${target}`, start),
+      this.u32("cut", length),
+    ];
+    const row = inner === 1 ? "i" : this.let(`i / ${this.u32("cut inner", inner)}`);
+    // Below the start the u32 difference wraps to a huge number: one comparison guards both ends.
+    const at = this.let(`${row} % ${size} - ${first}`);
+    const flat = `${row} / ${size} * ${kept} + ${at}`;
+    const position =
+      inner === 1 ? flat : `(${flat}) * ${this.u32("cut inner", inner)} + i % ${this.u32("cut inner", inner)}`;
+    return `if (${at} < ${kept}) { o${target}[${position}] = ${stored}; }`;
   }
 }

@@ -4,12 +4,13 @@
 // elementwise values whose recomputation in several kernels would cost more than a round trip through memory.
 // Every stored elementwise value is the root of a region. A root joins the kernel that makes the last of its operands
 // (as epilogue), or an earlier region over the same elements (as one more output), so that most activations, masks and
-// residual additions cost no dispatch.
+// residual additions cost no dispatch. A stored slice of what a kernel makes is written by that kernel too.
 import { numel } from "../tensor/shape.ts";
 import { broadcastPrimitive } from "../kernels/broadcast.ts";
 import { is, type Node } from "../graph/node.ts";
 import type { Capabilities } from "../graph/primitive.ts";
 import { reachable } from "../graph/trace.ts";
+import { cutOf } from "./cut.ts";
 import { base, isBound, isKernel, isLeaf, Regions, type KernelReads, type Read } from "./regions.ts";
 
 /** Nodes that one dispatch computes. */
@@ -171,7 +172,7 @@ function group(
       continue;
     }
     const reads = regions.reads(node);
-    const host = findHost(node, reads, groups, when, candidates, capabilities);
+    const host = findHost(node, reads, groups, when, candidates, regions, capabilities);
     const own: Placed = host ?? {
       group: { roots: [], members: new Set<Node>(), cost: 0 },
       at: node.id,
@@ -214,19 +215,23 @@ function findHost(
   groups: ReadonlyMap<Node, Placed>,
   when: (node: Node) => number,
   candidates: ReadonlyMap<number, readonly Node[]>,
+  regions: Regions,
   { maxStorageBuffers }: Capabilities,
 ): Placed | undefined {
+  const source = cutOf(root)?.source;
+  const whole = source && regions.storageOf(source);
   const fits = (host: Placed): boolean => {
     const { group, at } = host;
-    if (numel(group.roots[0]!.shape) !== numel(root.shape)) return false;
     const { kernel } = group;
+    const part = kernel !== undefined && whole !== undefined && hasElement(group, whole);
+    if (!part && numel(group.roots[0]!.shape) !== numel(root.shape)) return false;
     if (
       kernel &&
       (kernel.dtype !== "f32" ||
         (kernel.primitive.lowering.kind === "kernel" && kernel.primitive.lowering.epilogue === false))
     )
       return false;
-    const available = reads.every((r) => (group.members.has(r.node) ? r.flat : when(r.node) < at));
+    const available = part || reads.every((r) => (group.members.has(r.node) ? r.flat : when(r.node) < at));
     const bound = new Set([...host.reads, ...reads.map((r) => r.node).filter((r) => !group.members.has(r))]);
     return available && host.args + bound.size + group.roots.length + 1 <= maxStorageBuffers;
   };
@@ -240,6 +245,10 @@ function findHost(
     .map((node) => groups.get(node)!)
     .find((host) => [...host.reads].some((r) => shared.has(r)) && fits(host));
 }
+
+/** Whether a dispatch holds the element of `node` at the position that it is computing. */
+const hasElement = ({ roots, members }: Group, node: Node): boolean =>
+  members.has(node) && numel(node.shape) === numel(roots[0]!.shape);
 
 /** A kernel whose result is only read by its own epilogue does not write it. */
 function dropUnreadKernels(

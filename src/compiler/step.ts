@@ -42,7 +42,7 @@ function lowerElementwise(group: Group, storageOf: (node: Node) => Node | undefi
   const scope = new Scope(emitter);
   const count = numel(group.roots[0]!.shape);
   const total = emitter.u32("count", count);
-  scope.store(group.roots, group.roots);
+  scope.store(group.roots, count);
   const wgsl = `${emitter.declarations(0, 1, group.roots)}
 @compute @workgroup_size(64, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -134,7 +134,7 @@ function inlinePrologue(kernel: Node, text: string, emitter: Emitter, node: Node
 
 function inlineEpilogue(text: string, emitter: Emitter, kernel: Node, fused: readonly Node[], keep: boolean): string {
   const scope = new Scope(emitter, new Map([[kernel, "v"]]));
-  scope.store(fused, fused);
+  scope.store(fused, numel(kernel.shape));
   const raw = keep ? "out[i] = v; " : "";
   const body = `fn store(i: u32, v: f32) { ${raw}${scope.lines.join(" ")} }`;
   const unbound = keep

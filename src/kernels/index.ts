@@ -100,6 +100,15 @@ export {
   takeTarget,
 } from "./gather.ts";
 export { concat, concatPrimitive, pad, stack } from "./join.ts";
+export {
+  lstmCell,
+  lstmCellPrimitive,
+  lstmCotangentPrimitive,
+  lstmCotangentTangentPrimitive,
+  lstmTangentPrimitive,
+  type GateOrder,
+  type LstmCellOptions,
+} from "./lstm.ts";
 export { matmul, matmulPrimitive, type MatmulOptions } from "./matmul.ts";
 export { expandDims, moveAxis, reshape, reshapePrimitive, squeeze, transpose, transposePrimitive } from "./movement.ts";
 export {

@@ -4,6 +4,7 @@ import type { Definitions } from "./definition.ts";
 import { elementwiseDefinitions } from "./elementwise.ts";
 import { gatherDefinitions } from "./gather.ts";
 import { movementDefinitions } from "./movement.ts";
+import { recurrentDefinitions } from "./recurrent.ts";
 import { reductionDefinitions } from "./reduction.ts";
 import { windowDefinitions } from "./window.ts";
 
@@ -14,4 +15,5 @@ export const definitions: Definitions = new Map([
   ...windowDefinitions,
   ...reductionDefinitions,
   ...gatherDefinitions,
+  ...recurrentDefinitions,
 ]);
