@@ -11,12 +11,13 @@ describe("arguments", () => {
       baseline: "black",
       out: "out",
       preprocess: [],
+      beta: 10,
     });
   });
 
   test("everything given", () => {
     const line =
-      "--model m.onnx --image a.png --target 3 --score probability --baseline blur --rule midpoint --steps 7 --tolerance 0.01 " +
+      "--model m.onnx --image a.png --target 3 --score probability --baseline blur --rule midpoint --steps 7 --tolerance 0.01 --interactions 8 --beta 20 " +
       "--preprocess scale=1 --preprocess offset=-1 --classes c.txt --output y --out here";
     expect(parseArguments(line.split(" "))).toEqual({
       help: false,
@@ -28,6 +29,8 @@ describe("arguments", () => {
       rule: "midpoint",
       steps: 7,
       tolerance: 0.01,
+      interactions: 8,
+      beta: 20,
       preprocess: ["scale=1", "offset=-1"],
       classes: "c.txt",
       output: "y",
@@ -44,6 +47,8 @@ describe("arguments", () => {
     [["--steps", ""], /--steps.*""/],
     [["--tolerance", "-1"], /--tolerance: expected a number above 0, got "-1"/],
     [["--tolerance", "Infinity"], /--tolerance.*Infinity/],
+    [["--interactions", "0"], /--interactions: expected a whole number of pixels from 1 on, got "0"/],
+    [["--beta", "0"], /--beta: expected a number above 0, got "0"/],
     [["--rule", "simpson"], /--rule: expected gauss-legendre, .*, got "simpson"/],
     [["--baseline", "grey"], /--baseline: expected black, white, blur, noise, got "grey"/],
     [["--score", "softmax"], /--score: expected logit, probability, got "softmax"/],
