@@ -1,79 +1,152 @@
-// Times one workload on a device of its own, so that the first call meets no pipeline compiled before.
-import { openDevice, type AdapterInfo } from "../src/tensor/index.ts";
-import type { PrepareOptions, Workload } from "./workload.ts";
+// Times one workload: each contestant's first call, then calls in turn, so that all meet the same disturbances.
+import type { Device } from "../src/tensor/index.ts";
+import type { Meter } from "./counters.ts";
+import type { ContestantResult, WorkloadResult } from "./result.ts";
+import { relativeError, spread } from "./statistics.ts";
+import type { Peer, Run, Task } from "./task.ts";
+import type { Contestant, Files, Outcome, Prepared, Workload } from "./workload.ts";
 
-export interface Measurement {
-  readonly name: string;
-  readonly source: string;
-  readonly adapter: AdapterInfo;
-  /** Milliseconds of the first call: tracing, planning, compiling, running. */
-  readonly first: number;
-  /** Milliseconds of the calls after it, in order. */
-  readonly times: readonly number[];
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-  readonly evaluations: number;
-  /** Of one call. */
-  readonly dispatches: number;
-  readonly submits: number;
-  readonly readbacks: number;
-  /** Compiled by the first call. */
-  readonly pipelines: number;
-  /** Planned device memory of a chunk, and the most that was in use beside weights and inputs. */
-  readonly plannedBytes: number;
-  readonly peakBytes: number;
-  readonly flops: number;
+export interface Setting {
+  readonly device: Device;
+  readonly counters: Meter;
+  readonly files: Files;
+  readonly peers: readonly Peer[];
+  /** Measured calls of each contestant. */
+  readonly reps: number;
 }
 
 const WARM_UPS = 1;
 
-export async function measure(workload: Workload, reps: number, options: PrepareOptions): Promise<Measurement> {
-  const device = await openDevice();
-  const prepared = await workload.prepare(device, options);
+export async function measure(workload: Workload, setting: Setting): Promise<WorkloadResult> {
+  const { device, counters } = setting;
+  const before = counters.memory.live;
+  const prepared = await workload.prepare(setting);
+  device.trim();
+  const shared = counters.memory.live - before;
   try {
-    const compiledBefore = device.counters.pipelines;
-    const first = await timed(() => prepared.run());
-    const pipelines = device.counters.pipelines - compiledBefore;
-    for (let i = 0; i < WARM_UPS; i++) await prepared.run();
-    device.resetPeak();
-    const { live } = device.memory;
-    const before = { ...device.counters };
-    const times: number[] = [];
-    for (let i = 0; i < reps; i++) times.push((await timed(() => prepared.run())).time);
-    const perCall = (counter: keyof typeof before): number => (device.counters[counter] - before[counter]) / reps;
-    const sorted = [...times].sort((a, b) => a - b);
+    const runners = [
+      ...prepared.own.map(({ name, run }) => new Runner(name, () => Promise.resolve(run), prepared, setting, shared)),
+      ...peersOf(prepared.task, setting.peers).map(({ name, open }) => new Runner(name, open, prepared, setting, 0)),
+    ];
+    for (const runner of runners) await runner.first();
+    for (let i = 0; i < WARM_UPS; i++) for (const runner of runners) await runner.call();
+    for (let i = 0; i < setting.reps; i++) for (const runner of runners) await runner.timedCall();
+    const tables = (await prepared.study?.()) ?? [];
+    const { source, truth, tolerance, flops, recorded } = prepared;
+    const contestants = runners.map((runner) => runner.result());
     return {
-      name: workload.name,
-      source: prepared.source,
-      adapter: device.info,
-      first: first.time,
-      times,
-      median: median(sorted),
-      min: sorted[0]!,
-      max: sorted.at(-1)!,
-      evaluations: first.result.evaluations,
-      dispatches: perCall("dispatches"),
-      submits: perCall("submits"),
-      readbacks: perCall("readbacks"),
-      pipelines,
-      plannedBytes: first.result.plan.bytes,
-      peakBytes: device.memory.peak - live,
-      flops: first.result.plan.flops,
+      ...{ name: workload.name, about: workload.about, source, truth: truth.source, tolerance, contestants, tables },
+      ...(flops !== undefined && { flops }),
+      ...(recorded && { recorded }),
     };
   } finally {
     prepared.dispose();
-    device.destroy();
   }
 }
 
-async function timed<T>(work: () => Promise<T>): Promise<{ time: number; result: T }> {
-  const start = performance.now();
-  const result = await work();
-  return { time: performance.now() - start, result };
+interface Opened {
+  readonly name: string;
+  readonly open: () => Promise<Contestant["run"]>;
 }
 
-function median(sorted: readonly number[]): number {
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+/** The peers for which someone has written a program of this kind. */
+function peersOf(task: Task | undefined, peers: readonly Peer[]): Opened[] {
+  return peers.flatMap(({ name, version, programs, open }) => {
+    const program = task && (programs[task.kind] as ((task: Task) => Run) | undefined);
+    if (!program) return [];
+    const opened = async (): Promise<Contestant["run"]> => {
+      await open();
+      const run = program(task);
+      return async () => ({ data: await run() });
+    };
+    return [{ name: `${name} ${version}`, open: opened }];
+  });
+}
+
+/** One contestant. After its first exception it does not take part any more. */
+class Runner {
+  private run: Contestant["run"] | undefined;
+  private failure: string | undefined;
+  private error = 0;
+  private firstTime = 0;
+  private memory = 0;
+  private pipelines = 0;
+  private facts: Outcome["facts"];
+  private readonly times: number[] = [];
+  private readonly totals = { dispatches: 0, submits: 0, readbacks: 0, bytesUploaded: 0, bytesRead: 0 };
+
+  constructor(
+    readonly name: string,
+    private readonly open: () => Promise<Contestant["run"]>,
+    private readonly prepared: Prepared,
+    private readonly setting: Setting,
+    /** Bytes that it uses and that were uploaded before: weights, operands. */
+    private readonly uploaded: number,
+  ) {}
+
+  async first(): Promise<void> {
+    const { counters, device } = this.setting;
+    // What an earlier contestant left in the pool would count for that one only.
+    device.trim();
+    const before = counters.memory.live;
+    const mark = counters.mark();
+    await this.attempt(async () => {
+      this.run = await this.open();
+      const start = performance.now();
+      const outcome = await this.run();
+      this.firstTime = performance.now() - start;
+      this.facts = outcome.facts;
+      this.check(outcome);
+    });
+    this.memory = this.uploaded + counters.memory.peak - before;
+    this.pipelines = counters.since(mark).pipelines;
+  }
+
+  async call(): Promise<void> {
+    await this.attempt(async (run) => this.check(await run()));
+  }
+
+  async timedCall(): Promise<void> {
+    await this.attempt(async (run) => {
+      const mark = this.setting.counters.mark();
+      const start = performance.now();
+      const outcome = await run();
+      this.times.push(performance.now() - start);
+      const counts = this.setting.counters.since(mark);
+      for (const name of Object.keys(this.totals) as (keyof typeof this.totals)[]) this.totals[name] += counts[name];
+      this.check(outcome);
+    });
+  }
+
+  result(): ContestantResult {
+    const { name, failure } = this;
+    if (failure !== undefined) return { name, verdict: "failed", failure };
+    const perCall = Object.fromEntries(
+      Object.entries(this.totals).map(([name, total]) => [name, total / this.times.length]),
+    ) as typeof this.totals;
+    return {
+      name,
+      verdict: this.error <= this.prepared.tolerance ? "correct" : "wrong",
+      error: Number.isFinite(this.error) ? this.error : null,
+      first: this.firstTime,
+      times: this.times,
+      ...spread(this.times),
+      counts: { ...perCall, pipelines: this.pipelines },
+      memory: this.memory,
+      ...(this.facts && { facts: this.facts }),
+    };
+  }
+
+  private check({ data }: Outcome): void {
+    this.error = Math.max(this.error, relativeError(data, this.prepared.truth.data));
+  }
+
+  private async attempt(work: (run: Contestant["run"]) => Promise<void>): Promise<void> {
+    if (this.failure !== undefined) return;
+    try {
+      await work(this.run!);
+    } catch (error) {
+      this.failure = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    }
+  }
 }

@@ -1,66 +1,108 @@
-// npm run bench -- [--filter TEXT] [--reps N] [--json FILE] [--nets FOLDER]
-//
-// Prints what was measured here and now. Compare only runs on the same idle machine.
-import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
-import { formatBytes } from "../src/tensor/pool.ts";
-import { measure, type Measurement } from "./measure.ts";
+// npm run bench -- [NAME...] [FLAGS]: prints what was measured here and now. Compare only within one run on an idle machine.
+import { existsSync, writeFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { parseArguments, USAGE, UsageError, type Options } from "./arguments.ts";
+import { openChrome } from "./chrome.ts";
+import { nodeDriver, type Driver } from "./driver.ts";
+import { htmlReport } from "./html.ts";
+import type { Environment, RunResult, WorkloadResult } from "./result.ts";
+import { adapterText, contestantTable, controlText, recordedTable, remarks, textTable } from "./table.ts";
 import { workloads } from "./workloads/index.ts";
 
-const { values } = parseArgs({
-  options: {
-    /** Runs only workloads whose name contains this. */
-    filter: { type: "string", default: "" },
-    /** Measured calls of each workload. */
-    reps: { type: "string", default: "15" },
-    /** Writes all measurements to a file. */
-    json: { type: "string" },
-    /** Takes networks from golden cases in this folder where they are there. */
-    nets: { type: "string" },
-  },
-});
-const reps = Number(values.reps);
-const chosen = workloads.filter(({ name }) => name.includes(values.filter));
-if (!Number.isInteger(reps) || reps < 1) fail(`--reps: expected a whole number >= 1, got ${values.reps}`);
-if (chosen.length === 0)
-  fail(
-    `--filter: no workload is called like "${values.filter}"; there are ${workloads.map(({ name }) => name).join(", ")}`,
-  );
+// The path of the source, not of the bundle that runs.
+const folder = dirname(process.argv[1]!);
+const DEFAULT_NETS = join(folder, "../../shared/golden-bench");
 
-const measurements: Measurement[] = [];
-for (const workload of chosen) {
-  const m = await measure(workload, reps, values.nets === undefined ? {} : { nets: values.nets });
-  if (measurements.length === 0) printAdapter(m);
-  print(workload.about, m);
-  measurements.push(m);
-}
-if (values.json !== undefined) {
-  writeFileSync(values.json, `${JSON.stringify({ node: process.version, reps, measurements }, null, 2)}\n`);
+try {
+  const options = parseArguments(
+    process.argv.slice(2),
+    workloads.map(({ name }) => name),
+  );
+  if (options.list) listWorkloads(options.names);
+  else process.exitCode = (await runAll(options)) ? 0 : 1;
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`${error.message}\n\n${USAGE}`);
+  process.exitCode = 2;
 }
 // Dawn keeps the process alive.
 process.exit();
 
-function printAdapter({ adapter }: Measurement): void {
-  const { vendor, architecture, description, software, runtime } = adapter;
+function listWorkloads(names: readonly string[]): void {
+  for (const { name, about } of workloads) if (names.includes(name)) console.log(`${name}: ${about}`);
+}
+
+/** @returns whether all of this library's own results were correct */
+async function runAll(options: Options): Promise<boolean> {
+  const { runtime, peers, reps } = options;
+  const nets = netsFolder(options);
+  const driver = runtime === "node" ? nodeDriver({ nets, reps }) : await openChrome({ folder, nets, peers, reps });
+  try {
+    const { adapter, control } = await driver.control();
+    const versions = { node: process.version, ...driver.versions };
+    const environment: Environment = {
+      runtime,
+      versions,
+      adapter,
+      reps,
+      ...(nets !== undefined && { nets: relative(".", nets) }),
+    };
+    printEnvironment(environment);
+    if (!peers) console.log(`no peers${runtime === "node" ? ": they need the browser" : ""}`);
+    console.log(`control: ${controlText(control)}`);
+    const results = await runEach(driver, options.names, control);
+    const { control: controlAfter } = await driver.control();
+    console.log(`\ncontrol again: ${controlText(controlAfter)}`);
+    const run: RunResult = { environment, control, controlAfter, workloads: results };
+    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(run, null, 2)}\n`);
+    if (options.report !== undefined) writeFileSync(options.report, await htmlReport(run));
+    return results.every(({ contestants }) => contestants[0]!.verdict === "correct");
+  } finally {
+    await driver.close();
+  }
+}
+
+async function runEach(
+  driver: Driver,
+  names: readonly string[],
+  control: RunResult["control"],
+): Promise<WorkloadResult[]> {
+  const results: WorkloadResult[] = [];
+  for (const name of names) {
+    const result = await driver.run(name).catch((error: unknown) => failed(name, error));
+    print(result, control);
+    results.push(result);
+  }
+  return results;
+}
+
+/** A workload that could not even be prepared; the others run all the same. */
+function failed(name: string, error: unknown): WorkloadResult {
+  const { about } = workloads.find((workload) => workload.name === name)!;
+  const failure = error instanceof Error ? error.message : String(error);
+  const contestants = [{ name: "aumann", verdict: "failed", failure }] as const;
+  return { name, about, source: "not prepared", truth: "none", tolerance: 0, contestants, tables: [] };
+}
+
+function netsFolder({ nets }: Options): string | undefined {
+  if (nets !== undefined && !existsSync(nets)) throw new UsageError(`--nets: there is no folder ${nets}`);
+  return nets ?? (existsSync(DEFAULT_NETS) ? DEFAULT_NETS : undefined);
+}
+
+function printEnvironment({ adapter, runtime, versions, reps, nets }: Environment): void {
+  console.log(`${adapterText(adapter)}; ${runtime}`);
+  console.log(`${Object.entries(versions).flat().join(" ")}; ${reps} calls of each`);
   console.log(
-    `${vendor} ${architecture} (${description})${software ? ", software" : ""}, ${runtime} ${process.version}`,
+    nets === undefined ? "networks: seeded weights" : `networks: golden cases of ${nets} where they are there`,
   );
 }
 
-function print(about: string, m: Measurement): void {
-  const ms = (t: number): string => (t >= 100 ? t.toFixed(0) : t.toPrecision(3));
-  const rate = m.flops / m.median / 1e6;
-  console.log(
-    [
-      `\n${m.name}: ${about}; ${m.source}`,
-      `  median ${ms(m.median)} ms (${ms(m.min)} .. ${ms(m.max)}, ${m.times.length} calls), first call ${ms(m.first)} ms`,
-      `  ${m.evaluations} gradients, ${m.dispatches} dispatches, ${m.submits} submits, ${m.readbacks} readbacks, ${m.pipelines} pipelines`,
-      `  planned ${formatBytes(m.plannedBytes)}, peak ${formatBytes(m.peakBytes)}, ${(m.flops / 1e6).toFixed(1)} Mflop (${rate.toFixed(2)} Gflop/s)`,
-    ].join("\n"),
-  );
-}
-
-function fail(message: string): never {
-  console.error(message);
-  process.exit(2);
+function print(result: WorkloadResult, control: RunResult["control"]): void {
+  const { name, about, recorded, tables } = result;
+  const table = contestantTable(result, control);
+  console.log(`\n${name}: ${about}\n  ${table.caption}\n${textTable(table)}`);
+  for (const line of remarks(result)) console.log(`  ${line}`);
+  for (const table of [...(recorded ? [recordedTable(recorded)] : []), ...tables]) {
+    console.log(`\n  ${table.caption}\n${textTable(table)}`);
+  }
 }

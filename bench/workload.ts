@@ -1,24 +1,75 @@
-// What a benchmark is: one object in one file of workloads/, named in workloads/index.ts.
-import type { Plan } from "../src/attribution/index.ts";
+// What a benchmark is: one object in one file of workloads/, named in workloads/index.ts. It runs in a browser as it runs
+// in Node, so such a file imports nothing of Node; what it reads from disk comes through `Lab.files`.
 import type { Device } from "../src/tensor/index.ts";
+import type { Cell, Table } from "../src/view/index.ts";
+import type { Case } from "../test/golden/case.ts";
+import type { Task } from "./task.ts";
 
 export interface Workload {
+  /** Unique; letters, digits and dashes. */
   readonly name: string;
   /** What is computed, in one line. */
   readonly about: string;
-  /** Everything that is not measured: weights, inputs, downloads. */
-  prepare(device: Device, options: PrepareOptions): Promise<Prepared>;
+  /** Everything that is not measured: weights, inputs, the truth in double precision. */
+  prepare(lab: Lab): Promise<Prepared>;
 }
 
-export interface PrepareOptions {
-  /** A folder of golden cases: workloads that know a case there take its network instead of seeded weights. */
-  readonly nets?: string;
+/** What a workload is given. */
+export interface Lab {
+  /** A device of its own: no pipeline is compiled yet, no memory pooled. */
+  readonly device: Device;
+  readonly files: Files;
+}
+
+export interface Files {
+  /** A golden case by the name of its folder; undefined if there is no such folder. */
+  golden(name: string): Promise<Case | undefined>;
+  /** A file of a published npm package. */
+  npm(name: string, version: string, path: string): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 export interface Prepared {
-  /** Where the weights come from. */
+  /** Where weights and inputs come from. */
   readonly source: string;
-  /** One measured call: from arrays on the host to results on the host. */
-  run(): Promise<{ readonly plan: Plan; readonly evaluations: number }>;
+  /** What every result is compared with, in double precision, and where that comes from. */
+  readonly truth: { readonly data: ArrayLike<number>; readonly source: string };
+  /** A result further from the truth than this fraction of its largest entry is reported as wrong. */
+  readonly tolerance: number;
+  /** This library's ways to do it; the first is what the others are compared with. */
+  readonly own: readonly Contestant[];
+  /** The same for other libraries. */
+  readonly task?: Task;
+  /** Of a workload that is a single contraction, a multiply-add counted as two: shown as a fraction of the peak. */
+  readonly flops?: number;
+  /** Figures that were not measured in this run. */
+  readonly recorded?: Recorded;
+  /** Tables to print below, computed after all timing. */
+  study?(): Promise<Table[]>;
   dispose(): void;
+}
+
+export interface Contestant {
+  readonly name: string;
+  /** One measured call: from arrays on the host to results on the host. */
+  run(): Promise<Outcome>;
+}
+
+export interface Outcome {
+  readonly data: ArrayLike<number>;
+  /** Facts of this call worth printing: nodes, evaluations, planned bytes. */
+  readonly facts?: Readonly<Record<string, Cell>>;
+}
+
+/** Figures of other programs on another day; never mixed with measured ones. */
+export interface Recorded {
+  readonly source: string;
+  readonly figures: readonly RecordedFigure[];
+}
+
+export interface RecordedFigure {
+  readonly program: string;
+  readonly evaluations: number;
+  readonly medianMs: number;
+  /** Of the largest entry of the truth. */
+  readonly error: number;
 }

@@ -1,26 +1,15 @@
-import { relu } from "../../src/kernels/index.ts";
-import { activation, dense, sequential } from "../../src/nn/index.ts";
-import { prepareNet } from "../nets.ts";
-import type { Workload } from "../workload.ts";
+import { gradientsWorkload } from "./integrated-gradients.ts";
 
-export const igMlp: Workload = {
+export const igMlp = gradientsWorkload({
   name: "ig-mlp",
-  about: "Integrated Gradients, 50 steps, one example, dense 64-256-256-10 with ReLU",
-  prepare: (device, options) =>
-    prepareNet(
-      device,
-      {
-        case: "ig_mlp_64-256-256-10",
-        input: [64],
-        network: sequential([
-          ["first", dense(64, 256)],
-          ["relu1", activation(relu)],
-          ["second", dense(256, 256)],
-          ["relu2", activation(relu)],
-          ["last", dense(256, 10)],
-        ]),
-      },
-      { steps: 50 },
-      options,
-    ),
-};
+  about: "one example, dense 64-256-256-10 with ReLU",
+  case: "ig_mlp_64-256-256-10",
+  input: [64],
+  layers: [
+    { kind: "dense", in: 64, out: 256 },
+    { kind: "relu" },
+    { kind: "dense", in: 256, out: 256 },
+    { kind: "relu" },
+    { kind: "dense", in: 256, out: 10 },
+  ],
+});
