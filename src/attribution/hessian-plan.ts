@@ -59,7 +59,11 @@ export function chooseForm(
     return flops === undefined ? [] : [{ ...form, integrand, rows: count, flops }];
   });
   const best = candidates.sort((a, b) => a.flops - b.flops)[0];
-  return best ?? inBlocks(path, points, rows);
+  if (best) return best;
+  if (options.form !== "gram" && options.tangents !== "boundary") return inBlocks(path, points, rows);
+  throw new LimitError(
+    "form: what was asked for needs all rows at once, which do not fit; leave form and tangents out, or raise memoryBudget",
+  );
 }
 
 function flopsIfItFits(path: PathIntegral, points: PathPoints, integrand: Integrand): number | undefined {

@@ -57,8 +57,9 @@ function grouped(groups: ArrayLike<number>, features: number): HessianRows {
     throw new ArgumentError(`groups: expected whole numbers from 0 on, or -1 for none, got ${wrong}`);
   const count = labels.reduce((most, g) => Math.max(most, g + 1), 0);
   const present = new Set(labels);
-  const missing = Array.from({ length: count }, (_, g) => g).find((g) => !present.has(g));
-  if (missing !== undefined) throw new ArgumentError(`groups: no feature is in group ${missing} of 0 to ${count - 1}`);
+  // Not all of 0 to count: a label may be any number, as that of a segment.
+  const missing = labels.findIndex((_, g) => g < count && !present.has(g));
+  if (missing >= 0) throw new ArgumentError(`groups: no feature is in group ${missing} of 0 to ${count - 1}`);
   return {
     ids: nonEmpty(
       "groups",

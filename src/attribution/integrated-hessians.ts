@@ -190,7 +190,7 @@ function sampled(count: number, samples: number, seed: number): number[] {
 }
 
 function checkOptions(options: IntegratedHessiansOptions): void {
-  const { target, points, rule, nodes, tolerance, beta, pool } = options;
+  const { target, points, rule, nodes, tolerance, maxNodes, beta, pool } = options;
   if (target === "all")
     throw new ArgumentError(
       'target: interactions are those of one score; give a class, or a function, instead of "all"',
@@ -201,6 +201,8 @@ function checkOptions(options: IntegratedHessiansOptions): void {
     throw new ArgumentError(`nodes: expected a whole number >= 1, got ${nodes}`);
   if (tolerance !== undefined && !(tolerance > 0))
     throw new ArgumentError(`tolerance: expected a number > 0, got ${tolerance}`);
+  if (maxNodes !== undefined && !(Number.isInteger(maxNodes) && maxNodes >= 1))
+    throw new ArgumentError(`maxNodes: expected a whole number >= 1, got ${maxNodes}`);
   if (pool && beta === undefined) throw new ArgumentError("pool: smoothing max pooling needs beta");
   if (points) checkPoints(points);
 }
@@ -299,7 +301,7 @@ async function refine(path: PathIntegral, rows: HessianRows, options: Integrated
     worst = relative(largestOf(residuals.data), largest);
     run = finer;
   }
-  return { ...run, change };
+  return change === Infinity ? run : { ...run, change };
 }
 
 // ---- result --------------------------------------------------------------------------------------------------------
