@@ -1,20 +1,75 @@
 // `import text from "./wgsl/matmul.wgsl"` for every tool that reads the sources: esbuild (build, size, run) and vitest.
-// All of them get the same text, so that what is tested is what ships.
+// All of them get the same minified text, so that what is tested is what ships.
+import { readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 
+const FOLDER = new URL("../src/kernels/wgsl/", import.meta.url);
+/** Numbers, so that their letters are not taken for words, and words. */
+const TOKEN = /\b\d[\w.]*|[A-Za-z_]\w*/g;
+/** `let NAME`, `fn NAME`, ..., and `NAME: type`. */
+const DECLARED = /(?:\b(?:let|const|fn|struct|var(?:<[^>]*>)?)) (\w+)|(\w+) ?:/g;
+/** Constants in capitals, functions of generated code, and what may follow a dot on a vector. */
+const KEPT = /^(?:[A-Z\d_]+|safe_\w+|[xyzw]+|[rgba]+)$/;
+/** Words of WGSL, and `p`, the uniforms of generated code. */
+const TAKEN = ["as", "do", "fn", "if", "in", "is", "of", "or", "p"];
+const LETTERS = [..."abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"];
+
 /**
- * Comments, indentation and blank lines removed; one statement stays on one line, so that `const TM = 4u;` can still be
- * replaced by the specialiser and a compilation message still points at a readable line.
+ * The same program without comments, without spaces that separate nothing, and with short names. One statement stays on
+ * one line, so that a compilation message still points at something readable.
  */
 export function compactWgsl(source) {
-  return source
-    .replace(/\/\*[\s\S]*?\*\//g, " ")
-    .replace(/\/\/.*$/gm, "")
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "")
-    .join("\n");
+  const code = withoutComments(source);
+  const words = code.match(TOKEN) ?? [];
+  // Kernels from elsewhere may use words that are short names here.
+  const names = words.some((word) => SHORT_WORDS.has(word) && !SHORT.has(word)) ? new Map() : SHORT;
+  return code
+    .replace(TOKEN, (token) => names.get(token) ?? token.replace(/^0(?=\.\d)|(?<=^\d+\.)0$/, ""))
+    .replace(/\b(vec[234]|mat[234]x[234])<([fiu])32>/g, "$1$2")
+    .replace(/ (?=(.))/g, (_, next, at, text) => (separates(text[at - 1], next) ? " " : ""))
+    .replace(/,(?=\n?[)}])/g, "");
 }
+
+/** Runs of white space become one line break after a statement, else one space. */
+const withoutComments = (source) =>
+  source
+    .replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, " ")
+    .trim()
+    .replace(/([;{}]?)\s+/g, (space, end) => end + (end && space.includes("\n") ? "\n" : " "));
+
+/** Whether two characters would read otherwise side by side: words, or two halves of an operator. */
+const separates = (before, after) =>
+  (/\w/.test(before) && /[\w.]/.test(after)) || (/[-+<>=&|!*/]/.test(before) && (before === after || after === "="));
+
+/**
+ * Short names for what the kernels of this package declare. One injective map for all files, so that scopes need no
+ * attention and equal lines stay equal, which compresses well. What the compiler and generated code refer to
+ * (src/compiler/step.ts) keeps its name: `main`, `store(i, v)`, `load_NAME(i)` and the binding NAME, `out`, constants in
+ * capitals, and `safe_` functions.
+ */
+function shortNames(codes) {
+  const counts = new Map();
+  const fixed = new Set(TAKEN);
+  for (const code of codes) {
+    const loads = [...code.matchAll(/\bload_(\w+)/g)].flat();
+    const kept = new Set(["main", "store", "out", "default", ...loads]);
+    const declared = new Set([...code.matchAll(DECLARED)].map(([, keyword, typed]) => keyword ?? typed));
+    for (const word of code.match(TOKEN)) {
+      const renamed = declared.has(word) && !kept.has(word) && word.length > 1 && !KEPT.test(word);
+      if (renamed) counts.set(word, (counts.get(word) ?? 0) + 1);
+      else fixed.add(word);
+    }
+  }
+  const frequent = [...counts.keys()].filter((word) => !fixed.has(word)).sort((a, b) => counts.get(b) - counts.get(a));
+  const pairs = LETTERS.flatMap((first) => LETTERS.map((second) => first + second));
+  const short = [...LETTERS, ...pairs].filter((word) => !fixed.has(word));
+  return new Map(frequent.map((word, i) => [word, short[i]]));
+}
+
+const SHORT = shortNames(
+  readdirSync(FOLDER).map((file) => withoutComments(readFileSync(new URL(file, FOLDER), "utf8"))),
+);
+const SHORT_WORDS = new Set(SHORT.values());
 
 /** Plugin for esbuild. */
 export const wgslForEsbuild = {

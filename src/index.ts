@@ -17,4 +17,6 @@ export { trace, type Graph, type InputSpec } from "./graph/trace.ts";
 export * from "./kernels/index.ts";
 export { compile, Program, type ProgramPlan } from "./compiler/program.ts";
 export { Commands } from "./compiler/commands.ts";
+export { explain, type ExplainOptions } from "./compiler/explain.ts";
+export { profile, type DispatchTime } from "./compiler/profile.ts";
 export * from "./autograd/index.ts";

@@ -8,11 +8,18 @@ import type { Node } from "../graph/node.ts";
 import { assertFinite, type Problem } from "./problem.ts";
 import type { ArrayInput, PathOptions } from "./types.ts";
 
-/** Baselines and their weights, scaled to sum to 1. */
+export interface BaselineSet {
+  /** For every baseline, one array per value that it is given for. */
+  readonly baselines: readonly (readonly HostArray[])[];
+  /** Scaled to sum to 1. */
+  readonly weights: readonly number[];
+}
+
+/** Baselines on the host, and their weights. */
 export async function baselineSet(
   baseline: Baseline | readonly WeightedBaseline[],
   arrays: Readonly<Record<string, ArrayInput>>,
-): Promise<{ baselines: HostArray[][]; weights: number[] }> {
+): Promise<BaselineSet> {
   const set: readonly WeightedBaseline[] = Array.isArray(baseline) ? baseline : [{ baseline: baseline as Baseline }];
   const weights = set.map(({ weight = 1 }) => weight);
   const total = weights.reduce((a, b) => a + b, 0);

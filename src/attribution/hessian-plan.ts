@@ -68,11 +68,20 @@ export function chooseForm(
 
 function flopsIfItFits(path: PathIntegral, points: PathPoints, integrand: Integrand): number | undefined {
   try {
-    return path.plannedFlops(points, integrand);
+    return plannedFlops(path, points, integrand);
   } catch (error) {
     if (error instanceof LimitError) return undefined;
     throw error;
   }
+}
+
+/** Operations that an integral would take, by the plans of two small chunks. */
+function plannedFlops(path: PathIntegral, points: PathPoints, integrand: Integrand): number {
+  const { plan, programs, perExample } = path.plan(points, integrand);
+  const { chunk: _, ...others } = programs;
+  const once = Object.values(others).reduce((n, { program }) => n + program.plan.flops, 0);
+  const chunk = (steps: number): number => path.programs(integrand, 1, steps, perExample).chunk.program.plan.flops;
+  return plan.groups * once + path.baselineCount * (chunk(1) + (points.steps - 1) * (chunk(2) - chunk(1)));
 }
 
 /** Halves the number of rows until they fit. */

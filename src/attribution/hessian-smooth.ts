@@ -5,6 +5,7 @@ import { firstKink, kinkText } from "../compiler/affine.ts";
 import type { Node } from "../graph/node.ts";
 import { smooth, type Replaced, type Smoothed } from "../nn/smooth.ts";
 import { PathIntegral } from "./path.ts";
+import { Session } from "./session.ts";
 import type { Input, ModelLike, PathOptions } from "./types.ts";
 
 export interface SmoothingOptions {
@@ -74,7 +75,7 @@ export async function smoothingReport(
     ...(targets && { target: Array.from(targets.data) }),
   });
   try {
-    const scores = await path.scores();
+    const scores = await scoresOf(path);
     const shift = (a: HostArray, b: HostArray): number => largestOf(a.data.map((v, i) => v - b.data[i]!));
     const moved = Math.max(shift(scores.input, result.scores.input), shift(scores.baseline, result.scores.baseline));
     const { beta, replaced } = smoothing;
@@ -82,6 +83,29 @@ export async function smoothingReport(
   } finally {
     path.dispose();
   }
+}
+
+/** Scores at the input and, averaged, at the baselines. */
+async function scoresOf(path: PathIntegral): Promise<Explained["scores"]> {
+  const { device, options, set } = path;
+  const { program } = path.prelude(path.shape, 1);
+  await program.ready();
+  return device.withErrorScope("scores", async () => {
+    const session = new Session(device, options);
+    try {
+      const pairs: HostArray[][] = [];
+      for (const [member] of set.baselines.entries()) {
+        const { prelude, startScore, index } = path.encodePrelude(session, program, [member]);
+        pairs.push(await session.read([prelude[1 + index.length]!, startScore]));
+        session.drop(prelude);
+      }
+      const [input] = pairs[0]!;
+      const mean = input!.data.map((_, i) => pairs.reduce((sum, [, at], m) => sum + set.weights[m]! * at!.data[i]!, 0));
+      return { input: input!, baseline: { ...input!, data: mean } };
+    } finally {
+      session.close();
+    }
+  });
 }
 
 interface Explained {

@@ -51,6 +51,19 @@ export {
 export { equidistributed, gaussLegendre, quadrature, RULES, type Quadrature, type Rule } from "./quadrature.ts";
 export { gradientXInput, saliency, type GradientOptions, type SaliencyResult } from "./saliency.ts";
 export type { Score, Target } from "./score.ts";
+export {
+  assertTokenIds,
+  embeddingBaseline,
+  padTokens,
+  tokenAttributions,
+  tokenGroups,
+  tokenInteractions,
+  type EmbeddingTable,
+  type EmbeddingTableOptions,
+  type PaddedTokens,
+  type TokenInteractions,
+  type TokenInteractionsOptions,
+} from "./tokens.ts";
 export type {
   ArrayInput,
   Attribution,

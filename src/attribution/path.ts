@@ -4,7 +4,7 @@ import type { HostArray } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
 import type { Program } from "../compiler/program.ts";
-import { assertArrays, baselineSet, placeholders, startingValues } from "./baseline-set.ts";
+import { assertArrays, baselineSet, placeholders, startingValues, type BaselineSet } from "./baseline-set.ts";
 import { classIndices, pointTensors, stacked, type PathPoints } from "./path-inputs.ts";
 import { planChunks, type ChunkPlan } from "./chunks.ts";
 import { gradientIntegrand, preludeGraph } from "./path-graphs.ts";
@@ -13,7 +13,7 @@ import { assertFinite, checkDeclared, chooseDevice, namedInputs, traceProblem, t
 import { compiled, costOf, partsOf, type Programs } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
 import { Session } from "./session.ts";
-import type { Input, ModelLike, PathOptions, Plan } from "./types.ts";
+import type { ArrayInput, Input, ModelLike, PathOptions, Plan } from "./types.ts";
 
 export type { PathPoints } from "./path-inputs.ts";
 
@@ -29,20 +29,28 @@ export interface PathResult {
 
 /** A model, an input and its baselines, on the device: ready to be integrated with any number of nodes. */
 export class PathIntegral {
-  private readonly owned: Tensor[] = [];
+  readonly #inputs: readonly Tensor[];
+  /** What was uploaded here. */
+  readonly #owned: Tensor[] = [];
 
   private constructor(
     readonly device: Device,
     readonly problem: Problem,
     readonly shape: PathShape,
     readonly options: PathOptions,
-    private readonly inputs: readonly Tensor[],
+    arrays: Readonly<Record<string, ArrayInput>>,
     /** The values that baselines are given for. */
-    private readonly starting: readonly Node[],
-    /** For every baseline, one array per starting value. */
-    private readonly baselines: readonly (readonly HostArray[])[],
-    private readonly weights: readonly number[],
-  ) {}
+    readonly starting: readonly Node[],
+    readonly set: BaselineSet,
+  ) {
+    this.#inputs = problem.names.map((name) => {
+      const x = arrays[name]!;
+      if (x instanceof Tensor) return x;
+      const tensor = device.tensor(x);
+      this.#owned.push(tensor);
+      return tensor;
+    });
+  }
 
   /**
    * Checks arguments, traces the model and uploads the input.
@@ -56,39 +64,17 @@ export class PathIntegral {
     const problem = traceProblem(model, input, arrays, options);
     const device = chooseDevice(problem, arrays, options.device);
     const starting = startingValues(problem, options);
-    const { baselines, weights } = await baselineSet(
-      options.baseline ?? "zero",
-      placeholders(problem, starting, arrays),
-    );
-    const uploaded: Tensor[] = [];
-    const inputs = problem.names.map((name) => {
-      const x = arrays[name]!;
-      if (x instanceof Tensor) return x;
-      const tensor = device.tensor(x);
-      uploaded.push(tensor);
-      return tensor;
-    });
-    const path = new PathIntegral(
-      device,
-      problem,
-      pathShape(problem, options.hoist ?? true),
-      options,
-      inputs,
-      starting,
-      baselines,
-      weights,
-    );
-    path.owned.push(...uploaded);
-    return path;
+    const set = await baselineSet(options.baseline ?? "zero", placeholders(problem, starting, arrays));
+    return new PathIntegral(device, problem, pathShape(problem, options.hoist ?? true), options, arrays, starting, set);
   }
 
   get baselineCount(): number {
-    return this.baselines.length;
+    return this.set.baselines.length;
   }
 
   /** The same nodes and weights for every baseline and example. */
   points({ nodes, weights }: Quadrature): PathPoints {
-    const repeat = (values: readonly number[]): number[] => this.baselines.flatMap(() => values);
+    const repeat = (values: readonly number[]): number[] => this.set.baselines.flatMap(() => values);
     return { steps: nodes.length, nodes: repeat(nodes), weights: repeat(weights) };
   }
 
@@ -101,7 +87,7 @@ export class PathIntegral {
     await Promise.all(partsOf(planned.programs).map((program) => program.ready()));
     return device.withErrorScope("attribution", () => {
       const session = new Session(device, options);
-      return this.run({ ...planned, points, given, results: integrand.results, session, progress });
+      return this.#run({ ...planned, points, given, results: integrand.results, session, progress });
     });
   }
 
@@ -111,10 +97,10 @@ export class PathIntegral {
    */
   plan(points: PathPoints, integrand: Integrand = gradientIntegrand(this.shape)): PlannedPath {
     const { batch } = this.problem.target;
-    const perExample = batch > 1 && points.nodes.length === this.baselines.length * points.steps * batch;
+    const perExample = batch > 1 && points.nodes.length === this.baselineCount * points.steps * batch;
     const plan = planChunks({
       device: this.device,
-      baselines: this.baselines.length,
+      baselines: this.baselineCount,
       steps: points.steps,
       budget: this.options.memoryBudget,
       cost: (baselines, steps) => costOf(this.programs(integrand, baselines, steps, perExample)),
@@ -125,44 +111,11 @@ export class PathIntegral {
 
   /** Frees what was uploaded; the caller's own tensors stay. */
   dispose(): void {
-    this.owned.splice(0).forEach((t) => t.dispose());
+    this.#owned.splice(0).forEach((t) => t.dispose());
   }
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  /** Operations that an integral would take, by the plans of two small chunks. Throws as {@link plan}. */
-  plannedFlops(points: PathPoints, integrand: Integrand): number {
-    const { plan, programs, perExample } = this.plan(points, integrand);
-    const { prelude, prepare, finale } = programs;
-    const once = [prelude, finale, ...(prepare ? [prepare] : [])].reduce((n, { program }) => n + program.plan.flops, 0);
-    const chunk = (steps: number): number => this.programs(integrand, 1, steps, perExample).chunk.program.plan.flops;
-    return plan.groups * once + this.baselines.length * (chunk(1) + (points.steps - 1) * (chunk(2) - chunk(1)));
-  }
-
-  /** Scores at the input and, averaged, at the baselines. */
-  async scores(): Promise<{ input: HostArray; baseline: HostArray }> {
-    const { program } = this.prelude(this.shape, 1);
-    await program.ready();
-    return this.device.withErrorScope("scores", async () => {
-      const session = new Session(this.device, this.options);
-      try {
-        const pairs: HostArray[][] = [];
-        for (const [member] of this.baselines.entries()) {
-          const { prelude, startScore, index } = this.encodePrelude(session, program, [member]);
-          pairs.push(await session.read([prelude[1 + index.length]!, startScore]));
-          session.drop(prelude);
-        }
-        const [input] = pairs[0]!;
-        const mean = input!.data.map((_, i) =>
-          pairs.reduce((sum, [, at], m) => sum + this.weights[m]! * at!.data[i]!, 0),
-        );
-        return { input: input!, baseline: { ...input!, data: mean } };
-      } finally {
-        session.close();
-      }
-    });
   }
 
   /** The program that computes what the paths start from, for a number of baselines. */
@@ -173,7 +126,8 @@ export class PathIntegral {
     return compiled(problem, device, key, () => preludeGraph(shape, this.starting, baselines, given));
   }
 
-  private programs(integrand: Integrand, m: number, steps: number, perExample: boolean): Programs {
+  /** Programs that integrate `m` baselines side by side, `steps` nodes at a time. */
+  programs(integrand: Integrand, m: number, steps: number, perExample: boolean): Programs {
     const { shape, problem, device } = this;
     const { prepare } = integrand;
     const key = (part: string): string => `${integrand.key} ${part} ${m} ${shape.boundary.map(({ id }) => id).join()}`;
@@ -187,7 +141,7 @@ export class PathIntegral {
     };
   }
 
-  private async run(job: Job): Promise<PathResult> {
+  async #run(job: Job): Promise<PathResult> {
     const { device, problem } = this;
     const { session, plan, programs } = job;
     const before = { ...device.counters };
@@ -195,7 +149,7 @@ export class PathIntegral {
       let totals = programs.finale.graph.outputs.map((y) => session.zeros(y.shape));
       let first: readonly Tensor[] | undefined;
       for (let group = 0; group < plan.groups; group++) {
-        const done = await this.runGroup(job, group, totals);
+        const done = await this.#runGroup(job, group, totals);
         session.drop(totals);
         totals = done.totals;
         first ??= done.prelude;
@@ -211,7 +165,7 @@ export class PathIntegral {
         targets: index ? rest[0] : undefined,
         score: rest.at(-1)!,
         baselineScore: baselineScore!,
-        plan: this.report(plan, programs, before),
+        plan: this.#report(plan, programs, before),
       };
     } finally {
       session.close();
@@ -219,26 +173,26 @@ export class PathIntegral {
   }
 
   /** All nodes of one group of baselines: prelude, chunks, finale. */
-  private async runGroup(job: Job, group: number, totals: readonly Tensor[]) {
+  async #runGroup(job: Job, group: number, totals: readonly Tensor[]) {
     const { session, programs, plan } = job;
     const m = plan.baselinesPerGroup;
     const members = Array.from({ length: m }, (_, i) => group * m + i);
     const { prelude, index, startScore, values } = this.encodePrelude(session, programs.prelude.program, members);
     const boundary = values.slice(0, 2 * this.shape.boundary.length);
     const differences = values.slice(boundary.length);
-    const extras = this.encodePrepare(job, index, differences);
+    const extras = this.#encodePrepare(job, index, differences);
     let sums = programs.chunk.graph.outputs.map((y) => session.zeros(y.shape));
     for (let chunk = 0; chunk < plan.chunksPerGroup; chunk++) {
       const last = group === plan.groups - 1 && chunk === plan.chunksPerGroup - 1;
-      const points = this.chunkPoints(job, members, chunk * plan.stepsPerChunk).map((t) => session.keep(t));
+      const points = this.#chunkPoints(job, members, chunk * plan.stepsPerChunk).map((t) => session.keep(t));
       const inputs = [...this.side(programs.chunk.graph), ...index, ...boundary, ...extras, ...points, ...sums];
       const next = session.encode(programs.chunk.program, inputs);
       session.drop([...points, ...sums]);
       sums = next;
       if (!last) await session.flush();
-      job.progress?.(this.evaluationsOf(job, group, chunk));
+      job.progress?.(this.#evaluationsOf(job, group, chunk));
     }
-    const weights = session.keep(this.device.tensor(members.map((i) => this.weights[i] ?? 0)));
+    const weights = session.keep(this.device.tensor(members.map((i) => this.set.weights[i] ?? 0)));
     const inputs = [
       ...[...this.side(programs.finale.graph), ...index, ...job.given, ...extras],
       ...[...sums, ...differences, startScore, weights, ...totals],
@@ -248,15 +202,15 @@ export class PathIntegral {
     return { totals: next, prelude };
   }
 
-  private encodePrepare({ programs, session, given }: Job, index: readonly Tensor[], differences: readonly Tensor[]) {
+  #encodePrepare({ programs, session, given }: Job, index: readonly Tensor[], differences: readonly Tensor[]) {
     const { prepare } = programs;
     if (!prepare) return [];
     return session.encode(prepare.program, [...this.side(prepare.graph), ...index, ...given, ...differences]);
   }
 
   /** Gradients per example that a chunk evaluates, without those that only fill it up. */
-  private evaluationsOf({ plan, points }: Job, group: number, chunk: number): number {
-    const baselines = Math.min(plan.baselinesPerGroup, this.baselines.length - group * plan.baselinesPerGroup);
+  #evaluationsOf({ plan, points }: Job, group: number, chunk: number): number {
+    const baselines = Math.min(plan.baselinesPerGroup, this.baselineCount - group * plan.baselinesPerGroup);
     return baselines * Math.min(plan.stepsPerChunk, points.steps - chunk * plan.stepsPerChunk);
   }
 
@@ -268,13 +222,13 @@ export class PathIntegral {
         stacked(
           this.device,
           node,
-          members.map((m) => this.baselineAt(m)[i]!),
+          members.map((m) => this.#baselineAt(m)[i]!),
         ),
       ),
     );
     const classes = classIndices(this.options.target, problem.target.batch);
     const target = classes && problem.index ? [session.keep(this.device.tensor(classes, [classes.length], "i32"))] : [];
-    const prelude = session.encode(program, [...this.inputs, ...target, ...starts]);
+    const prelude = session.encode(program, [...this.#inputs, ...target, ...starts]);
     session.drop([...target, ...starts]);
     const index = problem.index ? [prelude[1]!] : [];
     const [, startScore, ...values] = prelude.slice(1 + index.length);
@@ -282,21 +236,21 @@ export class PathIntegral {
   }
 
   /** Beyond the last baseline it is repeated, with weight 0. */
-  private baselineAt(member: number): readonly HostArray[] {
-    return this.baselines[Math.min(member, this.baselines.length - 1)]!;
+  #baselineAt(member: number): readonly HostArray[] {
+    return this.set.baselines[Math.min(member, this.baselineCount - 1)]!;
   }
 
-  private chunkPoints({ points, plan, perExample }: Job, members: readonly number[], at: number): [Tensor, Tensor] {
-    const rows = members.map((m) => Math.min(m, this.baselines.length - 1));
+  #chunkPoints({ points, plan, perExample }: Job, members: readonly number[], at: number): [Tensor, Tensor] {
+    const rows = members.map((m) => Math.min(m, this.baselineCount - 1));
     const batch = perExample ? this.problem.target.batch : undefined;
     return pointTensors(this.device, points, rows, { at, count: plan.stepsPerChunk, batch });
   }
 
   side({ side }: PathGraph): Tensor[] {
-    return side.map((x) => this.inputs[this.problem.inputs.indexOf(x)]!);
+    return side.map((x) => this.#inputs[this.problem.inputs.indexOf(x)]!);
   }
 
-  private report(plan: ChunkPlan, programs: Programs, before: { submits: number; dispatches: number }): Plan {
+  #report(plan: ChunkPlan, programs: Programs, before: { submits: number; dispatches: number }): Plan {
     const { prelude, prepare, chunk, finale } = programs;
     const once = [prelude, finale, ...(prepare ? [prepare] : [])];
     const texts = new Set(partsOf(programs).flatMap((p) => p.steps.map((s) => s.wgsl)));

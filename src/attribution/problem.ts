@@ -8,7 +8,7 @@ import { constantPrimitive, input as inputLeaf } from "../graph/leaves.ts";
 import { is, type Node, type Value } from "../graph/node.ts";
 import { dependents, reachable } from "../graph/trace.ts";
 import { modelOutput, type Model, type Tap } from "../nn/model.ts";
-import { chosenScore, planTarget, predicted, scored, type Target, type TargetPlan } from "./score.ts";
+import { chosenScore, classScores, planTarget, predicted, type Target, type TargetPlan } from "./score.ts";
 import type { ArrayInput, Attributions, Input, ModelLike, ScoreOptions } from "./types.ts";
 
 /** Name of the only input of a function model. */
@@ -101,7 +101,8 @@ function build(
   const { target = "predicted", score = "logit" } = options;
   const plan = planTarget(output, target);
   const index = plan.kind === "index" ? inputLeaf([plan.batch], "i32", "target") : undefined;
-  const chosen = plan.kind === "all" ? scored(output, score) : chosenScore(output, target, score, index);
+  const chosen =
+    plan.kind === "all" ? classScores(output, score, undefined) : chosenScore(output, target, score, index);
   const { ends, endNames } = chooseEnds(names, inputs, layers, options.layer, chosen);
   return {
     inputs,

@@ -1,10 +1,14 @@
 // Which number of a model's output is explained.
 import { ArgumentError, ShapeError } from "../tensor/errors.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
+import { iota } from "../graph/leaves.ts";
 import type { Value } from "../graph/node.ts";
-import { argmax } from "../kernels/reduce.ts";
-import { logSoftmax, softmax } from "../kernels/softmax.ts";
-import { takeTarget } from "../kernels/gather.ts";
+import { sub } from "../kernels/arithmetic.ts";
+import { sum } from "../kernels/broadcast.ts";
+import { equal, select } from "../kernels/choice.ts";
+import { exp } from "../kernels/functions.ts";
+import { expandDims } from "../kernels/movement.ts";
+import { argmax, logSumExp } from "../kernels/reduce.ts";
 
 /**
  * The explained class: one index for all examples, one per example, the class with the highest output at the input, all
@@ -15,17 +19,22 @@ export type Target = "predicted" | "all" | number | readonly number[] | ((output
 /** What of a class is explained: its output as it is, or softmax or log-softmax of it over the last axis. */
 export type Score = "logit" | "probability" | "logProbability";
 
-export function scored(output: Value, score: Score): Value {
-  switch (score) {
-    case "logit":
-      return output;
-    case "probability":
-      return softmax(output);
-    case "logProbability":
-      return logSoftmax(output);
-    default:
-      throw new ArgumentError(`score: expected "logit", "probability" or "logProbability", got ${String(score)}`);
-  }
+/**
+ * Scores of the classes in `index` [B], or of all classes [B, K].
+ * @throws ArgumentError for another kind of score
+ */
+export function classScores(output: Value, score: Score, index: Value | undefined): Value {
+  const logits = index ? ofClass(output, index) : output;
+  if (score === "logit") return logits;
+  if (score !== "probability" && score !== "logProbability")
+    throw new ArgumentError(`score: expected "logit", "probability" or "logProbability", got ${String(score)}`);
+  const log = sub(logits, logSumExp(output, -1, { keepDims: !index }));
+  return score === "probability" ? exp(log) : log;
+}
+
+/** The element of each row of x [B, K] that index [B] names, as a sum: its derivatives are sums and masks again. */
+function ofClass(x: Value, index: Value): Value {
+  return sum(select(equal(expandDims(index, 1), iota(x.shape[1]!)), x, 0), 1);
 }
 
 /** How the target is given to programs. */
@@ -76,7 +85,7 @@ export const predicted = (output: Value): Value => argmax(output, -1);
 
 /** One score per example: [B], or [] if the output is a scalar. */
 export function chosenScore(output: Value, target: Target, score: Score, index: Value | undefined): Value {
-  if (typeof target !== "function") return index ? takeTarget(scored(output, score), index) : output;
+  if (typeof target !== "function") return index ? classScores(output, score, index) : output;
   const y = target(output);
   if (!sameShape(y.shape, output.shape.slice(0, 1)) && y.shape.length > 0) {
     throw new ShapeError(

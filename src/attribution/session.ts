@@ -9,60 +9,62 @@ import type { RunOptions } from "./types.ts";
 
 /** Tensors and commands of one run: everything is freed at the end, whatever happens. */
 export class Session {
-  private commands: Commands;
-  private readonly tensors: Tensor[] = [];
-  private readonly dropped: Tensor[] = [];
-  private pending: Promise<unknown> = Promise.resolve();
+  #commands: Commands;
+  readonly #tensors: Tensor[] = [];
+  readonly #dropped: Tensor[] = [];
+  #pending: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    private readonly device: Device,
-    private readonly options: RunOptions,
-  ) {
-    this.commands = new Commands(device);
-    options.signal?.throwIfAborted();
+  readonly #device: Device;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(device: Device, { signal }: RunOptions) {
+    this.#device = device;
+    this.#signal = signal;
+    this.#commands = new Commands(device);
+    signal?.throwIfAborted();
   }
 
   keep(tensor: Tensor): Tensor {
-    this.tensors.push(tensor);
+    this.#tensors.push(tensor);
     return tensor;
   }
 
   zeros(shape: Shape): Tensor {
-    return this.keep(this.device.tensor(new Float32Array(numel(shape)), shape));
+    return this.keep(this.#device.tensor(new Float32Array(numel(shape)), shape));
   }
 
   /** Frees tensors that nothing encoded later reads, at the next submit: until then, their memory is still needed. */
   drop(tensors: readonly Tensor[]): void {
-    this.dropped.push(...tensors);
+    this.#dropped.push(...tensors);
   }
 
   encode(program: Program, inputs: readonly Tensor[]): Tensor[] {
-    return program.encode(this.commands, inputs).map((t) => this.keep(t));
+    return program.encode(this.#commands, inputs).map((t) => this.keep(t));
   }
 
   /** Submits what was encoded. Waits for the submit before this one, so that two are in flight and progress is real. */
   async flush(): Promise<void> {
-    this.commands.submit();
-    this.commands = new Commands(this.device);
-    this.dropped.splice(0).forEach((t) => t.dispose());
-    const previous = this.pending;
-    this.pending = this.device.gpu.queue.onSubmittedWorkDone();
+    this.#commands.submit();
+    this.#commands = new Commands(this.#device);
+    this.#dropped.splice(0).forEach((t) => t.dispose());
+    const previous = this.#pending;
+    this.#pending = this.#device.gpu.queue.onSubmittedWorkDone();
     await previous;
-    this.device.assertAlive();
-    this.options.signal?.throwIfAborted();
+    this.#device.assertAlive();
+    this.#signal?.throwIfAborted();
   }
 
   /** Submits what was encoded and copies tensors to the host, with one wait for both. */
   async read(tensors: readonly Tensor[]): Promise<HostArray[]> {
-    const arrays = await this.commands.submitAndRead(tensors);
-    this.commands = new Commands(this.device);
-    this.dropped.splice(0).forEach((t) => t.dispose());
-    this.options.signal?.throwIfAborted();
+    const arrays = await this.#commands.submitAndRead(tensors);
+    this.#commands = new Commands(this.#device);
+    this.#dropped.splice(0).forEach((t) => t.dispose());
+    this.#signal?.throwIfAborted();
     return arrays;
   }
 
   close(): void {
-    this.commands.abandon();
-    this.tensors.splice(0).forEach((t) => t.dispose());
+    this.#commands.abandon();
+    this.#tensors.splice(0).forEach((t) => t.dispose());
   }
 }

@@ -9,67 +9,67 @@ import type { Tensor } from "../tensor/tensor.ts";
  * submit, not before: uploads to a reused buffer would otherwise overtake the dispatches that still need it.
  */
 export class Commands {
-  private readonly encoder: GPUCommandEncoder;
-  private open: GPUComputePassEncoder | undefined;
-  private readonly scratch: Allocation[] = [];
+  readonly #encoder: GPUCommandEncoder;
+  #open: GPUComputePassEncoder | undefined;
+  readonly #scratch: Allocation[] = [];
   /** Scratch memory that later programs in the same command buffer may use: the device runs them in order. */
-  private idle: Allocation[] = [];
+  #idle: Allocation[] = [];
 
   constructor(readonly device: Device) {
     device.assertAlive();
-    this.encoder = device.gpu.createCommandEncoder();
+    this.#encoder = device.gpu.createCommandEncoder();
   }
 
   get pass(): GPUComputePassEncoder {
-    return (this.open ??= this.encoder.beginComputePass());
+    return (this.#open ??= this.#encoder.beginComputePass());
   }
 
   /** Scratch memory for the dispatches of one program, which hands it on by {@link recycle}. */
   takeScratch(bytes: number): Allocation {
-    const fitting = this.idle.filter((a) => a.bytes >= bytes).sort((a, b) => a.bytes - b.bytes)[0];
+    const fitting = this.#idle.filter((a) => a.bytes >= bytes).sort((a, b) => a.bytes - b.bytes)[0];
     if (!fitting) return this.take(bytes, "scratch");
-    this.idle = this.idle.filter((a) => a !== fitting);
+    this.#idle = this.#idle.filter((a) => a !== fitting);
     return fitting;
   }
 
   recycle(allocations: readonly Allocation[]): void {
-    this.idle.push(...allocations);
+    this.#idle.push(...allocations);
   }
 
   /** Memory that is needed until the submit. */
   take(bytes: number, label: string): Allocation {
     const allocation = this.device.allocate(bytes, label);
-    this.scratch.push(allocation);
+    this.#scratch.push(allocation);
     return allocation;
   }
 
   /** Ends the pass, submits everything once and frees the scratch memory. */
   submit(): void {
-    this.finish(() => this.device.submit(this.encoder));
+    this.#finish(() => this.device.submit(this.#encoder));
   }
 
   /** Submits, with copies of `tensors` to the host in the same command buffer: one submit, one wait. */
   async submitAndRead(tensors: readonly Tensor[]): Promise<HostArray[]> {
     let result: () => Promise<HostArray[]> = () => Promise.resolve([]);
-    this.finish(() => {
-      result = this.device.encodeRead(this.encoder, tensors);
-      this.device.submit(this.encoder);
+    this.#finish(() => {
+      result = this.device.encodeRead(this.#encoder, tensors);
+      this.device.submit(this.#encoder);
     });
     return result();
   }
 
   /** Frees the scratch memory without running anything: for work that failed half-way. */
   abandon(): void {
-    this.finish(() => undefined);
+    this.#finish(() => undefined);
   }
 
-  private finish(send: () => void): void {
-    this.open?.end();
-    this.open = undefined;
+  #finish(send: () => void): void {
+    this.#open?.end();
+    this.#open = undefined;
     try {
       send();
     } finally {
-      this.scratch.splice(0).forEach((allocation) => this.device.release(allocation));
+      this.#scratch.splice(0).forEach((allocation) => this.device.release(allocation));
     }
   }
 }

@@ -16,36 +16,36 @@ const ZERO: Record<DType, string> = { f32: "0.0", i32: "0i", bool: "false" };
 export class Emitter {
   readonly uniforms: Uniform[] = [];
   readonly helpers = new Set<string>();
-  private readonly slots = new Map<string, string>();
-  private readonly sources = new Map<Node, string>();
+  readonly #slots = new Map<string, string>();
+  readonly #sources = new Map<Node, string>();
 
   /** @param storageOf the node whose buffer holds the elements of `node`, or undefined if `node` is computed here */
   constructor(readonly storageOf: (node: Node) => Node | undefined) {}
 
   /** Nodes whose buffers the generated code reads, in order of binding. */
   get reads(): Node[] {
-    return [...this.sources.keys()];
+    return [...this.#sources.keys()];
   }
 
   sourceName(node: Node): string {
-    let name = this.sources.get(node);
-    if (!name) this.sources.set(node, (name = `b${this.sources.size}`));
+    let name = this.#sources.get(node);
+    if (!name) this.#sources.set(node, (name = `b${this.#sources.size}`));
     return name;
   }
 
   /** WGSL expression of a u32 uniform; equal keys with equal values share a slot. */
   u32(key: string, value: number): string {
     const held = `${key}=${value}`;
-    let slot = this.slots.get(held);
-    if (!slot) this.slots.set(held, (slot = this.place(value)));
+    let slot = this.#slots.get(held);
+    if (!slot) this.#slots.set(held, (slot = this.#place(value)));
     return slot;
   }
 
   f32(value: number): string {
-    return `bitcast<f32>(${this.place(f32(value))})`;
+    return `bitcast<f32>(${this.#place(f32(value))})`;
   }
 
-  private place(value: Uniform): string {
+  #place(value: Uniform): string {
     const at = this.uniforms.push(value) - 1;
     return `p[${at >> 2}].${"xyzw"[at & 3]!}`;
   }
@@ -58,7 +58,7 @@ export class Emitter {
       lines.push(`@group(0) @binding(${uniformBinding}) var<uniform> p: array<vec4<u32>, ${length}>;`);
     }
     let binding = firstBinding;
-    for (const [node, name] of this.sources) {
+    for (const [node, name] of this.#sources) {
       lines.push(`@group(0) @binding(${binding++}) var<storage, read> ${name}: array<${STORED_TYPE[node.dtype]}>;`);
     }
     outputs.forEach((node, i) =>
@@ -71,69 +71,72 @@ export class Emitter {
 /** The body of one generated function: binds values to names, each computed once per position. */
 export class Scope implements IndexContext {
   readonly lines: string[] = [];
-  private readonly names = new Map<string, string>();
-  private readonly values = new Map<string, string>();
-  private viewed: Node | undefined;
+  readonly #names = new Map<string, string>();
+  readonly #values = new Map<string, string>();
+  #viewed: Node | undefined;
+
+  readonly #emitter: Emitter;
+  readonly #given: ReadonlyMap<Node, string>;
 
   /** @param given values that exist already: the accumulator of the kernel whose epilogue this is */
-  constructor(
-    private readonly emitter: Emitter,
-    private readonly given: ReadonlyMap<Node, string> = new Map(),
-  ) {}
+  constructor(emitter: Emitter, given: ReadonlyMap<Node, string> = new Map()) {
+    this.#emitter = emitter;
+    this.#given = given;
+  }
 
   u32(key: string, value: number): string {
-    return this.emitter.u32(key, value);
+    return this.#emitter.u32(key, value);
   }
 
   let(expression: string): string {
-    let name = this.names.get(expression);
+    let name = this.#names.get(expression);
     if (!name) {
       name = `v${this.lines.length}`;
-      this.names.set(expression, name);
+      this.#names.set(expression, name);
       this.lines.push(`let ${name} = ${expression};`);
     }
     return name;
   }
 
   load(argument: number, index: Index): string {
-    return this.value(this.viewed!.inputs[argument]!, index);
+    return this.value(this.#viewed!.inputs[argument]!, index);
   }
 
   /** Name of the element of `node` at a position. */
   value(node: Node, at: Index): string {
-    const given = this.given.get(node);
+    const given = this.#given.get(node);
     if (given) return given;
     const key = `${node.id}@${at.key()}`;
-    let name = this.values.get(key);
-    if (!name) this.values.set(key, (name = this.let(this.expression(node, at))));
+    let name = this.#values.get(key);
+    if (!name) this.#values.set(key, (name = this.let(this.#expression(node, at))));
     return name;
   }
 
-  private expression(node: Node, at: Index): string {
-    const storage = this.emitter.storageOf(node);
+  #expression(node: Node, at: Index): string {
+    const storage = this.#emitter.storageOf(node);
     if (storage) {
-      const element = `${this.emitter.sourceName(storage)}[${at.flat()}]`;
+      const element = `${this.#emitter.sourceName(storage)}[${at.flat()}]`;
       return node.dtype === "bool" ? `${element} != 0u` : element;
     }
-    if (is(node, fillPrimitive)) return this.literal(node.attrs.value, node.dtype);
+    if (is(node, fillPrimitive)) return this.#literal(node.attrs.value, node.dtype);
     if (node.primitive.uid === iotaPrimitive.uid) return `i32(${at.flat()})`;
     const { lowering } = node.primitive;
     if (lowering.kind === "elementwise") {
       const args = node.inputs.map((x) => this.value(x, at));
-      const params = lowering.params?.(node.attrs).map((v) => this.emitter.f32(v)) ?? [];
-      lowering.helpers?.forEach((h) => this.emitter.helpers.add(h));
+      const params = lowering.params?.(node.attrs).map((v) => this.#emitter.f32(v)) ?? [];
+      lowering.helpers?.forEach((h) => this.#emitter.helpers.add(h));
       return lowering.wgsl(args, params, node.attrs);
     }
-    return this.view(node, at);
+    return this.#view(node, at);
   }
 
-  private view(node: Node, at: Index): string {
+  #view(node: Node, at: Index): string {
     const { lowering } = node.primitive;
     if (lowering.kind !== "view") throw new AumannError(`internal: ${node.primitive.name} was to be stored before use`);
-    const outer = this.viewed;
-    this.viewed = node;
+    const outer = this.#viewed;
+    this.#viewed = node;
     const pieces = lowering.pieces(node, at, this);
-    this.viewed = outer;
+    this.#viewed = outer;
     return pieces.reduceRight((rest, { argument, index, when }) => {
       const element = this.value(node.inputs[argument]!, index);
       return when === undefined ? element : this.let(`select(${rest}, ${element}, ${when})`);
@@ -141,10 +144,10 @@ export class Scope implements IndexContext {
   }
 
   /** 0 and 1 belong to the structure; other numbers travel as uniforms. */
-  private literal(value: number, dtype: DType): string {
+  #literal(value: number, dtype: DType): string {
     if (dtype === "bool") return value === 0 ? "false" : "true";
     if (dtype === "i32") return `i32(${value})`;
-    return Object.is(value, 0) || value === 1 ? value.toFixed(1) : this.emitter.f32(value);
+    return Object.is(value, 0) || value === 1 ? value.toFixed(1) : this.#emitter.f32(value);
   }
 
   /** Stores the elements of several nodes at flat position `i` of `count`; of a slice, if that position belongs to it. */
@@ -154,11 +157,11 @@ export class Scope implements IndexContext {
       const { shape } = cut ? cut.source : node;
       const value = this.value(cut ? cut.source : node, Index.ofFlat(shape, "i", this));
       const stored = node.dtype === "bool" ? `select(0u, 1u, ${value})` : value;
-      this.lines.push(cut ? this.storeCut(cut, target, stored) : `o${target}[i] = ${stored};`);
+      this.lines.push(cut ? this.#storeCut(cut, target, stored) : `o${target}[i] = ${stored};`);
     });
   }
 
-  private storeCut({ extent, inner, start, length }: Cut, target: number, stored: string): string {
+  #storeCut({ extent, inner, start, length }: Cut, target: number, stored: string): string {
     const [size, first, kept] = [
       this.u32("cut axis", extent),
       this.u32(`cut ${target}`, start),

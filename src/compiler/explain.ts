@@ -1,19 +1,17 @@
 // Programs as text.
 import type { Node } from "../graph/node.ts";
-import { reachable, type Graph } from "../graph/trace.ts";
+import { reachable } from "../graph/trace.ts";
 import { formatBytes } from "../tensor/pool.ts";
 import { formatShape } from "../tensor/shape.ts";
-import type { MemoryPlan } from "./plan.ts";
-import type { ProgramPlan } from "./program.ts";
-import type { Step } from "./step.ts";
+import type { Program } from "./program.ts";
 
-export function explain(
-  graph: Graph,
-  steps: readonly Step[],
-  memory: MemoryPlan,
-  plan: ProgramPlan,
-  { wgsl = false },
-): string {
+export interface ExplainOptions {
+  /** Adds the WGSL of every kernel, and leaves out the list of nodes. Default false. */
+  readonly wgsl?: boolean;
+}
+
+/** A program as text: graph, dispatches, bytes and, on request, kernels. */
+export function explain({ graph, steps, memory, plan }: Program, { wgsl = false }: ExplainOptions = {}): string {
   const place = (node: Node): string => {
     const slot = memory.slotOf.get(node);
     return `%${node.id}${formatShape(node.shape)}${slot === undefined ? "" : `@${slot}`}`;

@@ -33,6 +33,10 @@ export interface Fusion {
 
 /** Above this many operations per element a value shared by several kernels is stored rather than recomputed. */
 const RECOMPUTE = 6;
+/** Up to this many, a pass of its own over the elements takes well below a millisecond on a software adapter. */
+const FEW_ELEMENTS = 65_536;
+/** From so many places on, dispatches cost more than one more pipeline. */
+const MANY_PLACES = 8;
 
 /** Groups the nodes that `outputs` depend on into dispatches, in an order in which they can run. */
 export function fuse(outputs: readonly Node[], capabilities: Capabilities): Fusion {
@@ -157,6 +161,7 @@ function group(
   capabilities: Capabilities,
 ): Fusion {
   const groups = new Map<Node, Placed>();
+  const alone = capabilities.software ? rareRoots(nodes, stored) : new Set<Node>();
   const when = (node: Node): number => groups.get(node)?.at ?? -1;
   const candidates = new Map<number, Node[]>();
   for (const node of nodes) {
@@ -172,7 +177,7 @@ function group(
       continue;
     }
     const reads = regions.reads(node);
-    const host = findHost(node, reads, groups, when, candidates, regions, capabilities);
+    const host = findHost(node, reads, groups, when, candidates, regions, { ...capabilities, alone });
     const own: Placed = host ?? {
       group: { roots: [], members: new Set<Node>(), cost: 0 },
       at: node.id,
@@ -216,7 +221,7 @@ function findHost(
   when: (node: Node) => number,
   candidates: ReadonlyMap<number, readonly Node[]>,
   regions: Regions,
-  { maxStorageBuffers }: Capabilities,
+  { maxStorageBuffers, alone }: Capabilities & { readonly alone: ReadonlySet<Node> },
 ): Placed | undefined {
   const source = cutOf(root)?.source;
   const whole = source && regions.storageOf(source);
@@ -228,7 +233,8 @@ function findHost(
     if (
       kernel &&
       (kernel.dtype !== "f32" ||
-        (kernel.primitive.lowering.kind === "kernel" && kernel.primitive.lowering.epilogue === false))
+        (kernel.primitive.lowering.kind === "kernel" && kernel.primitive.lowering.epilogue === false) ||
+        (!part && isLong(kernel) && alone.has(root)))
     )
       return false;
     const available = part || reads.every((r) => (group.members.has(r.node) ? r.flat : when(r.node) < at));
@@ -245,6 +251,27 @@ function findHost(
     .map((node) => groups.get(node)!)
     .find((host) => [...host.reads].some((r) => shared.has(r)) && fits(host));
 }
+
+/**
+ * Roots over few elements whose expression a program computes in few places. Every kind of epilogue makes another pipeline
+ * of a kernel. Where building those of long kernels takes a tenth of a second, as on software adapters, a short pass of its
+ * own is cheaper for hundreds of runs; unless it is many passes, as in each step of a recurrent network.
+ */
+function rareRoots(nodes: readonly Node[], stored: ReadonlySet<Node>): Set<Node> {
+  const text = new Map<Node, string>();
+  const count = new Map<string, number>();
+  const roots: Node[] = [];
+  for (const node of nodes) {
+    const inputs = node.inputs.map((x) => (stored.has(x) ? "" : (text.get(x) ?? "")));
+    text.set(node, `${node.primitive.uid}(${inputs.join()})`.slice(0, 200));
+    if (!stored.has(node) || isBound(node) || isKernel(node)) continue;
+    count.set(text.get(node)!, (count.get(text.get(node)!) ?? 0) + 1);
+    if (numel(node.shape) <= FEW_ELEMENTS) roots.push(node);
+  }
+  return new Set(roots.filter((node) => count.get(text.get(node)!)! < MANY_PLACES));
+}
+
+const isLong = ({ primitive: { lowering } }: Node): boolean => lowering.kind === "kernel" && lowering.long === true;
 
 /** Whether a dispatch holds the element of `node` at the position that it is computing. */
 const hasElement = ({ roots, members }: Group, node: Node): boolean =>

@@ -14,16 +14,18 @@ function copy(node: Node): Node {
   return new Node(stopGradientPrimitive, [node], {}, node.shape, node.dtype);
 }
 
-/** Copies what kernels or outputs need in memory but no kernel would write: fills, inputs, repeated outputs. */
+/**
+ * Copies what kernels or outputs need in memory but no kernel would write (fills, inputs, repeated outputs), and replaces
+ * kernels by several smaller ones where they ask for it.
+ */
 export function normalise(outputs: readonly Node[]): Node[] {
   const stored = rewrite(outputs, new Map(), (node, inputs) => {
     const { lowering } = node.primitive;
     if (lowering.kind !== "leaf" && numel(node.shape) === 0) return fill(node.shape, 0, node.dtype);
     if (lowering.kind !== "kernel") return rebuild(node, inputs);
-    return rebuild(
-      node,
-      inputs.map((x, i) => (isGenerated(base(x)) && !lowering.prologues?.[i] ? copy(x) : x)),
-    );
+    const read = inputs.map((x, i) => (isGenerated(base(x)) && !lowering.prologues?.[i] ? copy(x) : x));
+    const rebuilt = rebuild(node, read);
+    return lowering.expand?.(rebuilt) ?? rebuilt;
   });
   const taken = new Set<Node>();
   return stored.map((y) => {

@@ -1,6 +1,9 @@
 // Times single dispatches with timestamp queries.
 import { ArgumentError } from "../tensor/errors.ts";
 import type { Device } from "../tensor/device.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Commands } from "./commands.ts";
+import type { Program } from "./program.ts";
 
 export interface DispatchTime {
   readonly label: string;
@@ -13,6 +16,37 @@ export interface DispatchTime {
 const PER_SET = 2048;
 /** Values of GPUBufferUsage and GPUMapMode, which Node does not define. */
 const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = { QUERY_RESOLVE: 512, COPY_SRC: 4, COPY_DST: 8, MAP_READ: 1 };
+
+/**
+ * Time of every dispatch of a program on its device: the best of `repetitions` runs (default 5).
+ * @throws ArgumentError if the adapter has no timestamp queries
+ * @throws ShapeError, DTypeError, ArgumentError if `inputs` are not what the program was compiled for
+ */
+export async function profile(
+  program: Program,
+  inputs: readonly Tensor[],
+  { repetitions = 5 }: { repetitions?: number } = {},
+): Promise<DispatchTime[]> {
+  await program.ready();
+  const { device, steps } = program;
+  const commands = new Commands(device);
+  const best = steps.map(() => Infinity);
+  const results: Tensor[] = [];
+  try {
+    const { outputs, bufferOf, uniforms } = program.bind(commands, inputs);
+    results.push(...outputs);
+    for (let r = 0; r < repetitions; r++) {
+      const times = await timeDispatches(device, steps.length, (pass, i) =>
+        program.encodeStep(pass, steps[i]!, i, bufferOf, uniforms),
+      );
+      times.forEach((t, i) => (best[i] = Math.min(best[i]!, t)));
+    }
+  } finally {
+    commands.abandon();
+    results.forEach((y) => y.dispose());
+  }
+  return steps.map(({ label, flops }, i) => ({ label, flops, milliseconds: best[i]! }));
+}
 
 /**
  * Runs `count` dispatches, each in a pass of its own, and returns their times in milliseconds.

@@ -9,14 +9,13 @@ import { constantPrimitive } from "../graph/leaves.ts";
 import { is, type Node, type Value } from "../graph/node.ts";
 import { trace, type Graph, type InputSpec } from "../graph/trace.ts";
 import { Commands } from "./commands.ts";
-import { explain } from "./explain.ts";
 import { fuse } from "./fuse.ts";
 import { checkConstants, checkStorageBuffers } from "./limits.ts";
 import { normalise } from "./normalise.ts";
-import { timeDispatches, type DispatchTime } from "./profile.ts";
 import { bytesOf, planMemory, type MemoryPlan } from "./plan.ts";
 import { base } from "./regions.ts";
 import { lower, type Step } from "./step.ts";
+import { capabilitiesOf } from "./tuning.ts";
 import { isUniforms, packUniforms, uniformBytes } from "./uniforms.ts";
 
 /** What a program will do, known before it runs. */
@@ -35,29 +34,26 @@ export class Program {
   readonly steps: readonly Step[];
   readonly memory: MemoryPlan;
   readonly plan: ProgramPlan;
-  private readonly outputs: readonly Node[];
-  private readonly offsets: readonly (readonly number[])[];
-  private readonly uniformData: Uint32Array;
-  private pipelines: readonly GPUComputePipeline[] | undefined;
-  private readonly bound: { buffers: GPUBuffer[]; group: GPUBindGroup }[] = [];
+  readonly #outputs: readonly Node[];
+  readonly #offsets: readonly (readonly number[])[];
+  readonly #uniformData: Uint32Array;
+  #pipelines: readonly GPUComputePipeline[] | undefined;
+  readonly #bound: { buffers: GPUBuffer[]; group: GPUBindGroup }[] = [];
 
   constructor(
     readonly device: Device,
-    private readonly graph: Graph,
+    readonly graph: Graph,
   ) {
-    const capabilities = {
-      software: device.info.software,
-      maxStorageBuffers: device.limits.maxStorageBuffersPerShaderStage,
-    };
+    const capabilities = capabilitiesOf(device);
     checkConstants(graph.outputs, device);
-    this.outputs = normalise(graph.outputs);
-    const fusion = fuse(this.outputs, capabilities);
+    this.#outputs = normalise(graph.outputs);
+    const fusion = fuse(this.#outputs, capabilities);
     this.steps = fusion.groups.map((group) => lower(group, fusion.storageOf, capabilities));
     checkStorageBuffers(this.steps, device.limits);
-    this.memory = planMemory(this.steps, new Set(this.outputs.map(base)));
+    this.memory = planMemory(this.steps, new Set(this.#outputs.map(base)));
     const { data, offsets } = packUniforms(this.steps);
-    this.uniformData = data;
-    this.offsets = offsets;
+    this.#uniformData = data;
+    this.#offsets = offsets;
     this.plan = {
       dispatches: this.steps.length,
       pipelines: new Set(this.steps.map((s) => s.wgsl)).size,
@@ -68,7 +64,7 @@ export class Program {
 
   /** Compiles all pipelines, in parallel; {@link encode} may be called after this. */
   async ready(): Promise<this> {
-    this.pipelines ??= await Promise.all(this.steps.map((s) => this.device.pipeline(s.wgsl, s.label)));
+    this.#pipelines ??= await Promise.all(this.steps.map((s) => this.device.pipeline(s.wgsl, s.label)));
     return this;
   }
 
@@ -91,24 +87,24 @@ export class Program {
     return outputs;
   }
 
-  /** Takes the memory of one run and says which buffer belongs to which node. */
-  private bind(commands: Commands, inputs: readonly Tensor[]) {
-    this.checkInputs(inputs);
-    if (!this.pipelines) throw new ArgumentError("program: await program.ready() before encode()");
+  /** @internal Takes the memory of one run and says which buffer belongs to which node. */
+  bind(commands: Commands, inputs: readonly Tensor[]) {
+    this.#checkInputs(inputs);
+    if (!this.#pipelines) throw new ArgumentError("program: await program.ready() before encode()");
     const { device } = this;
-    const uniforms = commands.take(Math.max(16, this.uniformData.byteLength), "uniforms").buffer;
-    device.gpu.queue.writeBuffer(uniforms, 0, this.uniformData as Uint32Array<ArrayBuffer>);
-    const slots = this.takeSlots(commands);
+    const uniforms = commands.take(Math.max(16, this.#uniformData.byteLength), "uniforms").buffer;
+    device.gpu.queue.writeBuffer(uniforms, 0, this.#uniformData as Uint32Array<ArrayBuffer>);
+    const slots = this.#takeSlots(commands);
     const results = new Map<Node, Allocation>();
     // Before anything is allocated, since an input may have been disposed of.
-    const bufferOf = this.bufferLookup(inputs, slots, results);
+    const bufferOf = this.#bufferLookup(inputs, slots, results);
     try {
-      for (const y of new Set(this.outputs.map(base))) results.set(y, device.allocate(bytesOf(y), "output"));
+      for (const y of new Set(this.#outputs.map(base))) results.set(y, device.allocate(bytesOf(y), "output"));
     } catch (error) {
       results.forEach((allocation) => device.release(allocation));
       throw error;
     }
-    const outputs = this.outputs.map((y) => new Tensor(device, y.shape, y.dtype, results.get(base(y))!));
+    const outputs = this.#outputs.map((y) => new Tensor(device, y.shape, y.dtype, results.get(base(y))!));
     return { outputs, bufferOf, uniforms, slots };
   }
 
@@ -117,7 +113,7 @@ export class Program {
    * @throws ShapeError, DTypeError, ArgumentError if `inputs` are not what the program was compiled for
    */
   async run(inputs: readonly Tensor[]): Promise<Tensor[]> {
-    return this.execute(inputs, (commands, outputs) => {
+    return this.#execute(inputs, (commands, outputs) => {
       commands.submit();
       return Promise.resolve(outputs);
     });
@@ -125,7 +121,7 @@ export class Program {
 
   /** Runs once and copies the outputs to the host: one submit, one readback, nothing left on the device. */
   async runAndRead(inputs: readonly Tensor[]): Promise<HostArray[]> {
-    return this.execute(inputs, async (commands, outputs) => {
+    return this.#execute(inputs, async (commands, outputs) => {
       try {
         return await commands.submitAndRead(outputs);
       } finally {
@@ -134,37 +130,7 @@ export class Program {
     });
   }
 
-  /** Graph, dispatches, bytes and, on request, the WGSL of every kernel, as text. */
-  explain(options: { wgsl?: boolean } = {}): string {
-    return explain(this.graph, this.steps, this.memory, this.plan, options);
-  }
-
-  /**
-   * Time of every dispatch on the device: the best of `repetitions` runs (default 5).
-   * @throws ArgumentError if the adapter has no timestamp queries
-   */
-  async profile(inputs: readonly Tensor[], { repetitions = 5 } = {}): Promise<DispatchTime[]> {
-    await this.ready();
-    const commands = new Commands(this.device);
-    const best = this.steps.map(() => Infinity);
-    const results: Tensor[] = [];
-    try {
-      const { outputs, bufferOf, uniforms } = this.bind(commands, inputs);
-      results.push(...outputs);
-      for (let r = 0; r < repetitions; r++) {
-        const times = await timeDispatches(this.device, this.steps.length, (pass, i) =>
-          this.encodeStep(pass, this.steps[i]!, i, bufferOf, uniforms),
-        );
-        times.forEach((t, i) => (best[i] = Math.min(best[i]!, t)));
-      }
-    } finally {
-      commands.abandon();
-      results.forEach((y) => y.dispose());
-    }
-    return this.steps.map(({ label, flops }, i) => ({ label, flops, milliseconds: best[i]! }));
-  }
-
-  private async execute<T>(
+  async #execute<T>(
     inputs: readonly Tensor[],
     finish: (commands: Commands, outputs: Tensor[]) => Promise<T>,
   ): Promise<T> {
@@ -188,7 +154,7 @@ export class Program {
   }
 
   /** Largest first: an idle buffer is then not spent on a small slot that many would fit. */
-  private takeSlots(commands: Commands): Allocation[] {
+  #takeSlots(commands: Commands): Allocation[] {
     const { slots } = this.memory;
     const taken = new Array<Allocation>(slots.length);
     const order = slots.map((_, i) => i).sort((a, b) => slots[b]! - slots[a]!);
@@ -196,7 +162,7 @@ export class Program {
     return taken;
   }
 
-  private checkInputs(inputs: readonly Tensor[]): void {
+  #checkInputs(inputs: readonly Tensor[]): void {
     const specs = this.graph.inputs;
     if (inputs.length !== specs.length)
       throw new ArgumentError(
@@ -215,7 +181,7 @@ export class Program {
     });
   }
 
-  private bufferLookup(
+  #bufferLookup(
     inputs: readonly Tensor[],
     slots: readonly Allocation[],
     results: ReadonlyMap<Node, Allocation>,
@@ -231,17 +197,18 @@ export class Program {
     };
   }
 
-  private encodeStep(
+  /** @internal Adds one dispatch to a pass. */
+  encodeStep(
     pass: GPUComputePassEncoder,
     step: Step,
     at: number,
     bufferOf: (node: Node) => GPUBuffer,
     uniforms: GPUBuffer,
   ): void {
-    const pipeline = this.pipelines![at]!;
-    const offsets = this.offsets[at]!;
+    const pipeline = this.#pipelines![at]!;
+    const offsets = this.#offsets[at]!;
     const buffers = step.bindings.map(({ source }) => (isUniforms(source) ? uniforms : bufferOf(source)));
-    let known = this.bound[at];
+    let known = this.#bound[at];
     if (!known || known.buffers.some((b, i) => b !== buffers[i])) {
       const entries = step.bindings.map(({ binding, source }, i) => ({
         binding,
@@ -250,7 +217,7 @@ export class Program {
           : { buffer: buffers[i]! },
       }));
       const group = this.device.gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
-      this.bound[at] = known = { buffers, group };
+      this.#bound[at] = known = { buffers, group };
     }
     pass.setPipeline(pipeline);
     pass.setBindGroup(0, known.group);

@@ -28,7 +28,7 @@ export interface KernelReads {
 
 /** What the region below a node reads. */
 export class Regions {
-  private readonly known = new Map<Node, Read[]>();
+  readonly #known = new Map<Node, Read[]>();
 
   constructor(readonly stored: ReadonlySet<Node>) {}
 
@@ -40,7 +40,7 @@ export class Regions {
 
   /** Reads of the expression that computes `node` (not a read of `node` itself). */
   reads(node: Node): Read[] {
-    const found = this.known.get(node);
+    const found = this.#known.get(node);
     if (found) return found;
     const merged = new Map<Node, Read>();
     const add = (read: Node, flat: boolean): void => {
@@ -55,7 +55,7 @@ export class Regions {
       else this.reads(x).forEach((r) => add(r.node, r.flat && keepsPosition));
     }
     const result = [...merged.values()];
-    this.known.set(node, result);
+    this.#known.set(node, result);
     return result;
   }
 

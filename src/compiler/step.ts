@@ -3,7 +3,7 @@ import type { Node } from "../graph/node.ts";
 import { Index } from "../graph/index-map.ts";
 import { AumannError, ShaderError } from "../tensor/errors.ts";
 import { numel } from "../tensor/shape.ts";
-import type { Capabilities, KernelCall, Uniform } from "../graph/primitive.ts";
+import type { Attrs, Capabilities, KernelCall, KernelLowering, Uniform } from "../graph/primitive.ts";
 import { Emitter, Scope } from "./emit.ts";
 import type { Group } from "./fuse.ts";
 
@@ -73,7 +73,7 @@ function lowerKernel(
 ): Step {
   const { lowering } = kernel.primitive;
   if (lowering.kind !== "kernel") throw new AumannError(`internal: ${kernel.primitive.name} has no kernel`);
-  const call = lowering.call(kernel, capabilities);
+  const call = tunedCall(kernel, lowering, capabilities) ?? lowering.call(kernel, capabilities);
   const emitter = new Emitter(storageOf);
   const bindings: Binding[] = [{ binding: 0, source: call.uniforms }];
   const reads: Node[] = [];
@@ -109,13 +109,19 @@ function label({ kernel, roots }: Group): string {
   return [...(kernel ? [kernel.primitive.name] : []), ...names].join("+");
 }
 
-/** Sets the `const NAME = ...; // tune` lines of a WGSL file. */
-function specialise(name: string, { wgsl, constants = {} }: KernelCall): string {
-  return Object.entries(constants).reduce(
-    (text, [constant, value]) =>
-      replaceOnce(name, text, new RegExp(`const ${constant} ?= ?\\d+u;`), `const ${constant} = ${value}u;`),
-    wgsl,
-  );
+/** The variant that was measured to be the fastest for this node; undefined where none was, or where it is unknown. */
+function tunedCall(node: Node, { tuning }: KernelLowering<Attrs>, { tuned }: Capabilities): KernelCall | undefined {
+  if (!tuning || !tuned?.size) return undefined;
+  const name = tuned.get(tuning.key(node));
+  return name === undefined ? undefined : tuning.variants(node)[name];
+}
+
+/** Sets the `const NAME = 1u; // tune` and `alias NAME = f32; // tune` lines of a WGSL file. */
+export function specialise(name: string, { wgsl, constants = {} }: KernelCall): string {
+  return Object.entries(constants).reduce((text, [constant, value]) => {
+    const [kind, is] = typeof value === "string" ? ["alias", value] : ["const", `${value}u`];
+    return replaceOnce(name, text, new RegExp(`${kind} ${constant} ?= ?\\w+;`), `${kind} ${constant} = ${is};`);
+  }, wgsl);
 }
 
 function inlinePrologue(kernel: Node, text: string, emitter: Emitter, node: Node, name: string): string {

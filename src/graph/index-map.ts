@@ -1,6 +1,6 @@
 // Index arithmetic as WGSL text. A view says where an element comes from; fused kernels chain such maps, so that
 // broadcasts, slices, transposes and pads cost no memory traffic.
-import { numel, stridesOf, type Shape } from "../tensor/shape.ts";
+import { numel, runsOf, type Shape } from "../tensor/shape.ts";
 
 /** Where an element was found: argument number, its index there, and a condition (WGSL bool) if not always. */
 export interface Piece {
@@ -20,15 +20,19 @@ export interface IndexContext {
 
 /** An element's position in a shape: its flat offset, its coordinates, or both, each made only when asked for. */
 export class Index {
-  private readonly coordinates: (string | undefined)[];
+  readonly #context: IndexContext;
+  readonly #coordinates: (string | undefined)[];
+  #offset: string | undefined;
 
   private constructor(
     readonly shape: Shape,
-    private readonly context: IndexContext,
-    private offset: string | undefined,
-    coordinates: readonly (string | undefined)[],
+    context: IndexContext,
+    offset: string | undefined,
+    coordinates: readonly string[],
   ) {
-    this.coordinates = [...coordinates];
+    this.#context = context;
+    this.#offset = offset;
+    this.#coordinates = [...coordinates];
   }
 
   static ofFlat(shape: Shape, offset: string, context: IndexContext): Index {
@@ -41,7 +45,7 @@ export class Index {
 
   /** The same flat position seen in another shape of equal size. */
   reshaped(shape: Shape): Index {
-    return new Index(shape, this.context, this.flat(), []);
+    return new Index(shape, this.#context, this.flat(), []);
   }
 
   /**
@@ -50,34 +54,19 @@ export class Index {
    */
   unbroadcast(source: Shape): Index {
     const lead = this.shape.length - source.length;
-    if (this.offset === undefined) {
+    if (this.#offset === undefined) {
       const axes = source.map((extent, i) => (extent === 1 ? "0u" : this.axis(i + lead)));
-      return Index.ofAxes(source, axes, this.context);
+      return Index.ofAxes(source, axes, this.#context);
     }
-    const terms = keptRuns(source, this.shape.slice(lead)).map(({ start, end }) => {
-      const [before, inside, after] = [
-        numel(this.shape.slice(0, start + lead)),
-        numel(source.slice(start, end)),
-        numel(this.shape.slice(end + lead)),
-      ];
-      const tag = `${this.shape.join("x")}[${start + lead}:${end + lead}]`;
-      const run =
-        after === 1 ? this.offset! : this.context.let(`${this.offset!} / ${this.context.u32(`${tag}/`, after)}`);
-      const at = before === 1 ? run : this.context.let(`${run} % ${this.context.u32(`${tag}%`, inside)}`);
-      const stride = numel(source.slice(end));
-      return stride === 1 ? at : this.context.let(`${at} * ${this.context.u32(`${tag}*`, stride)}`);
-    });
-    const offset = terms.length === 0 ? "0u" : terms.length === 1 ? terms[0]! : this.context.let(terms.join(" + "));
-    return Index.ofFlat(source, offset, this.context);
+    const kept = source.flatMap((extent, i) => (extent === this.shape[i + lead] ? [i] : []));
+    const runs = runsOf(kept).filter(({ start, end }) => numel(source.slice(start, end)) > 1);
+    const terms = runs.map(({ start, end }) => [this.#run(start + lead, end + lead), end] as const);
+    return Index.ofFlat(source, offsetIn(source, terms, this.#context), this.#context);
   }
 
   /** Coordinate along one axis, a WGSL u32 expression. */
   axis(axis: number): string {
-    const known = this.coordinates[axis];
-    if (known !== undefined) return known;
-    const made = this.delinearise(axis);
-    this.coordinates[axis] = made;
-    return made;
+    return (this.#coordinates[axis] ??= this.shape[axis] === 1 ? "0u" : this.#run(axis, axis + 1));
   }
 
   axes(): string[] {
@@ -86,48 +75,40 @@ export class Index {
 
   /** Row-major offset, a WGSL u32 expression. */
   flat(): string {
-    this.offset ??= this.linearise();
-    return this.offset;
+    return (this.#offset ??= offsetIn(
+      this.shape,
+      this.axes().map((coordinate, axis) => [coordinate, axis + 1]),
+      this.#context,
+    ));
   }
 
   /** Equal keys mean equal positions (within one emitted kernel). */
   key(): string {
-    return this.offset ?? this.coordinates.join();
+    return this.#offset ?? this.#coordinates.join();
   }
 
-  private delinearise(axis: number): string {
-    const extent = this.shape[axis]!;
-    if (extent === 1) return "0u";
-    const tag = this.shape.join("x");
-    const stride = stridesOf(this.shape)[axis]!;
-    const flat = this.flat();
-    const quotient = stride === 1 ? flat : this.context.let(`${flat} / ${this.context.u32(`${tag}/${axis}`, stride)}`);
-    const first = numel(this.shape.slice(0, axis)) === 1;
-    return first ? quotient : this.context.let(`${quotient} % ${this.context.u32(`${tag}%${axis}`, extent)}`);
-  }
-
-  private linearise(): string {
-    const tag = this.shape.join("x");
-    const strides = stridesOf(this.shape);
-    const terms = this.shape.flatMap((extent, axis) => {
-      if (extent === 1) return [];
-      const coordinate = this.axis(axis);
-      if (coordinate === "0u") return [];
-      const stride = strides[axis]!;
-      return [stride === 1 ? coordinate : `${coordinate} * ${this.context.u32(`${tag}/${axis}`, stride)}`];
-    });
-    return terms.length === 0 ? "0u" : this.context.let(terms.join(" + "));
+  /** Position within the axes [start, end), taken as one. */
+  #run(start: number, end: number): string {
+    const { shape } = this;
+    const context = this.#context;
+    const after = numel(shape.slice(end));
+    const quotient = after === 1 ? this.flat() : context.let(`${this.flat()} / ${extent(shape, end, context)}`);
+    if (numel(shape.slice(0, start)) === 1) return quotient;
+    return context.let(
+      `${quotient} % ${context.u32(`${shape.join("x")}[${start}:${end}]`, numel(shape.slice(start, end)))}`,
+    );
   }
 }
 
-/** Maximal runs of axes that both shapes have in full and that hold more than one element. */
-function keptRuns(source: Shape, target: Shape): { start: number; end: number }[] {
-  const runs: { start: number; end: number }[] = [];
-  source.forEach((extent, axis) => {
-    if (extent !== target[axis]) return;
-    const last = runs.at(-1);
-    if (last?.end === axis) last.end++;
-    else runs.push({ start: axis, end: axis + 1 });
+/** Number of elements behind the first `end` axes, as a uniform. */
+const extent = (shape: Shape, end: number, context: IndexContext): string =>
+  context.u32(`${shape.join("x")}[${end}:]`, numel(shape.slice(end)));
+
+/** Sum of coordinates times their strides; each coordinate comes with the number of the axis behind it. */
+function offsetIn(shape: Shape, terms: readonly (readonly [string, number])[], context: IndexContext): string {
+  const products = terms.flatMap(([coordinate, end]) => {
+    if (coordinate === "0u") return [];
+    return numel(shape.slice(end)) === 1 ? coordinate : `${coordinate} * ${extent(shape, end, context)}`;
   });
-  return runs.filter(({ start, end }) => numel(source.slice(start, end)) > 1);
+  return products.length === 0 ? "0u" : context.let(products.join(" + "));
 }

@@ -9,40 +9,41 @@ import { primitive } from "./primitive.ts";
 /** Anything an operation accepts: a value, a tensor on the device (captured as a constant), or a number. */
 export type Operand = Value | Tensor | number;
 
-const unreachable = (name: string) => (): never => {
-  throw new ArgumentError(`${name}: a leaf has no rule of this kind`);
+/** For rules that nothing should ask for. */
+export const withoutRule = (name: string) => (): never => {
+  throw new ArgumentError(`${name}: nodes of this primitive have no such rule`);
 };
 
 /** A function input, bound at run time. */
 export const inputPrimitive = /* @__PURE__ */ primitive<{ name: string }>({
   name: "input",
-  aval: unreachable("input"),
+  aval: withoutRule("input"),
   lowering: { kind: "leaf" },
-  batch: unreachable("input"),
+  batch: withoutRule("input"),
 });
 
 /** A tensor captured by a traced function; its contents are read when the program runs. */
 export const constantPrimitive = /* @__PURE__ */ primitive<{ tensor: Tensor }>({
   name: "constant",
-  aval: unreachable("constant"),
+  aval: withoutRule("constant"),
   lowering: { kind: "leaf" },
-  batch: unreachable("constant"),
+  batch: withoutRule("constant"),
 });
 
 /** One number at every position; never stored, always part of the kernels that use it. */
 export const fillPrimitive = /* @__PURE__ */ primitive<{ value: number }>({
   name: "fill",
-  aval: unreachable("fill"),
+  aval: withoutRule("fill"),
   lowering: { kind: "leaf" },
-  batch: unreachable("fill"),
+  batch: withoutRule("fill"),
 });
 
 /** 0, 1, 2, ... along one axis, i32; never stored, always part of the kernels that use it. */
 export const iotaPrimitive = /* @__PURE__ */ primitive<Record<never, never>>({
   name: "iota",
-  aval: unreachable("iota"),
+  aval: withoutRule("iota"),
   lowering: { kind: "leaf" },
-  batch: unreachable("iota"),
+  batch: withoutRule("iota"),
 });
 
 /**

@@ -18,6 +18,8 @@ export interface Capabilities {
   /** CPU rasterisers (SwiftShader, lavapipe): barriers are slow, wide loads and large register tiles win. */
   readonly software: boolean;
   readonly maxStorageBuffers: number;
+  /** What `tune()` found to be the fastest variant of a kernel: its name, by the key of a node. */
+  readonly tuned?: ReadonlyMap<string, string>;
 }
 
 /** A uniform value of a kernel: a u32, or an f32 wrapped by {@link f32}. */
@@ -32,8 +34,8 @@ export interface KernelCall {
   readonly uniforms: readonly Uniform[];
   /** Workgroups in all; the program splits them into two dimensions where they exceed the limit. */
   readonly workgroups: number;
-  /** Replacements for the file's `const NAME = ...; // tune` lines. */
-  readonly constants?: Readonly<Record<string, number>>;
+  /** Replacements for the file's `const NAME = 1u; // tune` lines and, where they are texts, `alias NAME = f32; // tune`. */
+  readonly constants?: Readonly<Record<string, number | string>>;
   /** Floating point operations (a fused multiply-add counts two). */
   readonly flops: number;
 }
@@ -56,6 +58,8 @@ export interface ViewLowering<A extends Attrs> {
   readonly kind: "view";
   /** Sources in order; the first whose condition holds gives the element, 0 where none does. */
   pieces(node: Node<A>, at: Index, context: IndexContext): readonly Piece[];
+  /** If it takes neighbouring positions of one axis and all of the others: that axis and the first position. */
+  cut?(node: Node<A>): { readonly axis: number; readonly start: number } | undefined;
 }
 
 /** A hand-written kernel of its own. */
@@ -64,8 +68,19 @@ export interface KernelLowering<A extends Attrs> {
   call(node: Node<A>, capabilities: Capabilities): KernelCall;
   /** For arguments that the file reads through `fn load_NAME(i: u32)`: their names, so that producers can be fused. */
   readonly prologues?: Readonly<Record<number, string>>;
+  /** The same value by several smaller kernels, where one would be slow or inexact. Asked after all derivatives are taken. */
+  expand?(node: Node<A>): Node | undefined;
   /** False where the kernel's out-of-order or repeated stores forbid a fused epilogue. Default true. */
   readonly epilogue?: boolean;
+  /** True for kernels whose text takes long to compile: see `rareRoots` in compiler/fuse.ts. */
+  readonly long?: boolean;
+  /** For nodes that several kernels can compute: what `tune()` measures. */
+  readonly tuning?: {
+    /** Everything that decides which variant is fastest, as text without line breaks. */
+    key(node: Node<A>): string;
+    /** The calls to choose from, by name: those worth measuring on this adapter, or all of them. */
+    variants(node: Node<A>, capabilities?: Capabilities): Readonly<Record<string, KernelCall>>;
+  };
 }
 
 /** Bound from outside: inputs, captured tensors, constants. */

@@ -1,7 +1,8 @@
 // Broadcasting and summing: each other's transposes.
 import { ShapeError } from "../tensor/errors.ts";
 import { broadcastShapes, checkedShape, formatShape, numel, sameShape, type Shape } from "../tensor/shape.ts";
-import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
+import { Index } from "../graph/index-map.ts";
+import { fill, fillValue, lift, withoutRule, type Operand } from "../graph/leaves.ts";
 import { apply, is, type Node, type Value } from "../graph/node.ts";
 import { primitive, type Primitive } from "../graph/primitive.ts";
 import { refill, reshape } from "./movement.ts";
@@ -17,7 +18,6 @@ import {
   type AxisRange,
   type ReduceOptions,
 } from "./reduction.ts";
-import { padPrimitive } from "./slice.ts";
 import sumWgsl from "./wgsl/reduce_sum.wgsl";
 
 export const broadcastPrimitive: Primitive<{ shape: Shape }> = /* @__PURE__ */ primitive({
@@ -57,7 +57,8 @@ export const broadcastTo = (x: Operand, shape: Shape): Value =>
 export const spread = (y: Node, shape: Shape, range: AxisRange): Node =>
   broadcastTo(reshape(y, kept(shape, range)), shape);
 
-export const sumPrimitive = /* @__PURE__ */ reduction("sum", sumWgsl, 1, {
+export const sumPrimitive: Primitive<AxisRange> = /* @__PURE__ */ reduction("sum", sumWgsl, 1, {
+  expand: (node) => longSum(node),
   multilinear: true,
   transpose: (ct, node) => spread(ct, node.inputs[0]!.shape, node.attrs),
   fold(inputs, range) {
@@ -78,6 +79,9 @@ export const sumPrimitive = /* @__PURE__ */ reduction("sum", sumWgsl, 1, {
 export function sum(x: Operand, axes?: Axes, options: ReduceOptions = {}): Value {
   return reduceAxes("sum", lift(x), axes, options, sumRange);
 }
+
+/** Sum over neighbouring axes. */
+export const sumRange = (x: Value, range: AxisRange): Value => apply(sumPrimitive, [x], range);
 
 /**
  * Sums a value down to a shape that broadcasts to its own: the transpose of NumPy broadcasting.
@@ -100,18 +104,29 @@ function doesNotBroadcast(from: Shape, to: Shape): never {
   throw new ShapeError(`sumTo: ${formatShape(to)} does not broadcast to ${formatShape(from)}`);
 }
 
-/** Sum over neighbouring axes. A long one is padded with zeros to a rectangle; the padding is index arithmetic. */
-export function sumRange(x: Value, range: AxisRange): Value {
-  const { outer, length, inner } = split(x.shape, range);
-  if (length <= LONG) return apply(sumPrimitive, [x], range);
+/** Zeros added at the end of the middle axis of [outer, n, inner]: made after differentiation, so that it needs no rules. */
+const lengthened: Primitive<{ length: number }> = /* @__PURE__ */ primitive<{ length: number }>({
+  name: "lengthened",
+  aval: ([x], { length }) => ({ shape: [x!.shape[0]!, length, x!.shape[2]!], dtype: "f32" }),
+  lowering: {
+    kind: "view",
+    pieces({ inputs: [x] }, at, context) {
+      const axes = at.axes();
+      const when = `${axes[1]!} < ${context.u32("length", x!.shape[1]!)}`;
+      return [{ argument: 0, index: Index.ofAxes(x!.shape, axes, context), when }];
+    },
+  },
+  batch: withoutRule("lengthened"),
+});
+
+/** A long sum in two stages. It is lengthened with zeros to a rectangle; they are index arithmetic. */
+function longSum(node: Node<AxisRange>): Node | undefined {
+  const x = node.inputs[0]!;
+  const { outer, length, inner } = split(x.shape, node.attrs);
+  if (length <= LONG) return undefined;
   const columns = Math.ceil(Math.sqrt(length));
   const rows = Math.ceil(length / columns);
-  const flat = reshape(x, [outer, length, inner]);
-  const padded = apply(padPrimitive, [flat], {
-    low: [0, 0, 0],
-    high: [0, rows * columns - length, 0],
-    interior: [0, 0, 0],
-  });
-  const partial = apply(sumPrimitive, [reshape(padded, [outer, rows, columns, inner])], { start: 1, end: 2 });
-  return reshape(apply(sumPrimitive, [partial], { start: 1, end: 2 }), remaining(x.shape, range));
+  const flat = apply(lengthened, [reshape(x, [outer, length, inner])], { length: rows * columns });
+  const stage = (y: Node): Node => apply(sumPrimitive, [y], { start: 1, end: 2 });
+  return reshape(stage(stage(reshape(flat, [outer, rows, columns, inner]))), node.shape);
 }

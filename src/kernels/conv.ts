@@ -78,6 +78,7 @@ function convolution(name: string, roles: readonly [Role, Role], result: Role): 
     aval: (inputs, attrs) => ({ shape: shapeOf(result, sizesOf(name, roles, inputs, attrs), attrs), dtype: "f32" }),
     lowering: {
       kind: "kernel",
+      long: true,
       call({ inputs, attrs }) {
         const sizes = sizesOf(name, roles, inputs, attrs);
         return result === "w" ? weightCall(attrs, sizes) : dataCall(attrs, sizes, result === "x");

@@ -4,55 +4,48 @@ import type { DType } from "../tensor/dtype.ts";
 import { broadcastShapes, formatShape, sameShape } from "../tensor/shape.ts";
 import { lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
-import { primitive, type Attrs, type Primitive, type Tangent } from "../graph/primitive.ts";
+import {
+  primitive,
+  type Attrs,
+  type ElementwiseLowering,
+  type Primitive,
+  type PrimitiveSpec,
+} from "../graph/primitive.ts";
 import { broadcastTo } from "./broadcast.ts";
 
-interface Elementwise<A extends Attrs> {
-  wgsl(args: readonly string[], params: readonly string[], attrs: A): string;
-  params?(attrs: A): readonly number[];
-  helpers?: readonly string[];
-  cost?: number;
-  result?: DType;
+type Rules<A extends Attrs> = Pick<
+  PrimitiveSpec<A>,
+  "multilinear" | "jointlyLinear" | "kink" | "jvp" | "transpose" | "fold"
+>;
+interface Elementwise<A extends Attrs> extends Rules<A>, Pick<ElementwiseLowering<A>, "wgsl" | "params" | "helpers"> {
+  /** Default 1. */
+  readonly cost?: number;
+  readonly result?: DType;
   /** What all arguments must be; default f32. "numeric": f32 or i32, "any": also bool, in each case all the same. */
-  operand?: DType | "numeric" | "any";
-  multilinear?: boolean;
-  jointlyLinear?: readonly number[];
-  kink?: boolean;
-  jvp?(node: Node<A>, tangents: readonly Tangent[]): Tangent;
-  transpose?(cotangent: Node, node: Node<A>, argument: number): Node;
-  fold?(inputs: readonly Node[], attrs: A): Node | undefined;
+  readonly operand?: DType | "numeric" | "any";
 }
 
 /** Defines an elementwise primitive. Operands have equal shapes: the public functions insert the broadcasts. */
-export function elementwise<A extends Attrs = Record<never, never>>(name: string, e: Elementwise<A>): Primitive<A> {
-  const operand = e.operand ?? "f32";
+export function elementwise<A extends Attrs = Record<never, never>>(
+  name: string,
+  { wgsl, params, helpers, cost = 1, operand = "f32", result, ...rules }: Elementwise<A>,
+): Primitive<A> {
   const self: Primitive<A> = primitive<A>({
     name,
     aval(inputs) {
-      const first = inputs[0]!;
-      const expected = expectedDType(operand, first.dtype);
+      const { shape, dtype } = inputs[0]!;
+      const expected = expectedDType(operand, dtype);
       for (const x of inputs) {
-        if (!sameShape(x.shape, first.shape))
-          throw new ShapeError(`${name}: shapes ${formatShape(first.shape)} and ${formatShape(x.shape)} differ`);
+        if (!sameShape(x.shape, shape))
+          throw new ShapeError(`${name}: shapes ${formatShape(shape)} and ${formatShape(x.shape)} differ`);
         if (x.dtype !== expected)
           throw new DTypeError(`${name}: expected ${expected} operands, got ${x.dtype}; use cast()`);
       }
-      return { shape: first.shape, dtype: e.result ?? first.dtype };
+      return { shape, dtype: result ?? dtype };
     },
-    lowering: {
-      kind: "elementwise",
-      wgsl: e.wgsl,
-      ...(e.params && { params: e.params }),
-      ...(e.helpers && { helpers: e.helpers }),
-      cost: e.cost ?? 1,
-    },
-    ...(e.multilinear && { multilinear: true }),
-    ...(e.jointlyLinear && { jointlyLinear: e.jointlyLinear }),
-    ...(e.kink && { kink: true }),
-    ...(e.jvp && { jvp: e.jvp }),
-    ...(e.transpose && { transpose: e.transpose }),
-    ...(e.fold && { fold: e.fold }),
+    lowering: { kind: "elementwise", wgsl, params, helpers, cost },
     batch: (inputs, batched, attrs, size) => apply(self, alignBatch(inputs, batched, size), attrs),
+    ...rules,
   });
   return self;
 }

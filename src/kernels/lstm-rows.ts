@@ -47,11 +47,10 @@ export function batchRows(
   put(whole, aligned(whole));
   const full = lead(result[whole[0]!]!);
   for (const group of groups.slice(0, -1)) {
-    if (!group.some((at) => batched[at])) continue;
-    put(
-      group,
-      aligned(group).map((x) => withRows(x, full)),
-    );
+    const own = group.some((at) => batched[at])
+      ? aligned(group).map((x) => withRows(x, full))
+      : group.map((at) => withoutGaps(inputs[at]!, full));
+    put(group, own);
   }
   return result;
 }
@@ -63,6 +62,10 @@ function withRows(x: Node, full: Shape): Node {
   const spaced = reshape(x, [...rows, x.shape.at(-1)!]);
   return rowsOf(rows, full) ? spaced : broadcastTo(spaced, [...full, x.shape.at(-1)!]);
 }
+
+/** x as it is, or repeated along its own axes of length 1 where rows of `full` could not be found in it. */
+const withoutGaps = (x: Node, full: Shape): Node =>
+  rowsOf(lead(x), full) ? x : broadcastTo(x, [...full.slice(1), x.shape.at(-1)!]);
 
 /** Operands with the leading axes that all of them together have. */
 export function alignRows(xs: readonly Node[]): Node[] {

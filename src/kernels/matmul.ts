@@ -3,12 +3,11 @@ import { DTypeError, ShapeError } from "../tensor/errors.ts";
 import { broadcastShapes, formatShape, numel, type Shape } from "../tensor/shape.ts";
 import { lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
-import { primitive, type KernelCall, type Primitive } from "../graph/primitive.ts";
+import { primitive, type Primitive } from "../graph/primitive.ts";
 import { broadcastTo, sumTo } from "./broadcast.ts";
+import { matmulCall, matmulVariants, productKey, type Product } from "./matmul-call.ts";
 import { reshape } from "./movement.ts";
 import { planesOf } from "./planes.ts";
-import matmulWgsl from "./wgsl/matmul.wgsl";
-import matmulVec4Wgsl from "./wgsl/matmul_vec4.wgsl";
 
 interface MatmulAttrs extends Readonly<Record<string, unknown>> {
   /** The first operand is stored [K, M]. */
@@ -44,7 +43,15 @@ export const matmulPrimitive: Primitive<MatmulAttrs> = /* @__PURE__ */ primitive
     const { lead, m, n } = dimsOf(inputs, attrs);
     return { shape: [...lead, m, n], dtype: "f32" };
   },
-  lowering: { kind: "kernel", call: (node) => kernelCall(node) },
+  lowering: {
+    kind: "kernel",
+    long: true,
+    call: (node, capabilities) => matmulCall(productOf(node), capabilities),
+    tuning: {
+      key: (node) => productKey(productOf(node)),
+      variants: (node, capabilities) => matmulVariants(productOf(node), capabilities),
+    },
+  },
   multilinear: true,
   // C = A B: dA = dC B^T and dB = A^T dC, each in the layout its operand is stored in.
   transpose(ct, { inputs: [a, b], attrs: { ta, tb } }, argument) {
@@ -64,26 +71,10 @@ export const matmulPrimitive: Primitive<MatmulAttrs> = /* @__PURE__ */ primitive
   },
 });
 
-/** Register tiles of the two variants: rows by columns per invocation. */
-const VEC4_TILE = 8;
-const SCALAR_TILE = 4;
-
-function kernelCall(node: Node<MatmulAttrs>): KernelCall {
+function productOf(node: Node<MatmulAttrs>): Product {
   const { lead, m, n, k } = dimsOf(node.inputs, node.attrs);
-  const { ta, tb } = node.attrs;
-  const planes = numel(lead);
-  const [pa, pb] = node.inputs.map((x) => planesOf(x.shape.slice(0, -2), lead)!);
-  // Rows of four are read at once where the contiguous axes of both operands allow it.
-  const wide = (ta ? m : k) % 4 === 0 && (tb ? k : n) % 4 === 0 && k % 4 === 0;
-  const tile = wide ? VEC4_TILE : SCALAR_TILE;
-  const tiles = planes * Math.ceil(m / tile) * Math.ceil(n / tile);
-  return {
-    wgsl: wide ? matmulVec4Wgsl : matmulWgsl,
-    uniforms: [m, n, k, planes, pa!.div, pa!.mod, pb!.div, pb!.mod, Number(ta), Number(tb)],
-    workgroups: Math.ceil(tiles / 64),
-    flops: 2 * planes * m * n * k,
-    ...(wide && { constants: { TA: Number(ta), TB: Number(tb) } }),
-  };
+  const [a, b] = node.inputs.map((x) => planesOf(x.shape.slice(0, -2), lead)!);
+  return { ...node.attrs, planes: numel(lead), m, n, k, a: a!, b: b! };
 }
 
 export interface MatmulOptions {

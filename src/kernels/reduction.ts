@@ -1,9 +1,9 @@
 // What all reductions share. They run over neighbouring axes [start, end): the kernels see their input as
 // [outer, reduce, inner]. The public functions bring any set of axes into that form.
 import { ArgumentError, DTypeError } from "../tensor/errors.ts";
-import { formatShape, normalizeAxes, numel, type Shape } from "../tensor/shape.ts";
+import { formatShape, normalizeAxes, numel, runsOf, type Shape } from "../tensor/shape.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
-import { primitive, type Primitive, type PrimitiveSpec } from "../graph/primitive.ts";
+import { primitive, type KernelLowering, type Primitive, type PrimitiveSpec } from "../graph/primitive.ts";
 import { reshape } from "./movement.ts";
 
 /** The axes that are reduced: start <= axis < end. */
@@ -16,9 +16,10 @@ export function reduction(
   name: string,
   wgsl: string,
   flops: number,
-  rules: Pick<PrimitiveSpec<AxisRange>, "multilinear" | "kink" | "jvp" | "transpose" | "fold"> & { result?: "i32" },
+  rules: Pick<PrimitiveSpec<AxisRange>, "multilinear" | "kink" | "jvp" | "transpose" | "fold"> &
+    Pick<KernelLowering<AxisRange>, "expand"> & { result?: "i32" },
 ): Primitive<AxisRange> {
-  const { result = "f32", ...derivatives } = rules;
+  const { result = "f32", expand, ...derivatives } = rules;
   const self: Primitive<AxisRange> = primitive<AxisRange>({
     name,
     aval([x], range) {
@@ -29,6 +30,7 @@ export function reduction(
       kind: "kernel",
       prologues: { 0: "x" },
       epilogue: result === "f32",
+      expand,
       call(node) {
         const { shape } = node.inputs[0]!;
         const { start, end } = node.attrs;
@@ -79,7 +81,7 @@ export function reduceAxes(
   reduce: (x: Value, range: AxisRange) => Value,
 ): Value {
   const sorted = normalizeAxes(name, axes, x.shape.length);
-  const y = runs(sorted).reduceRight(reduce, x);
+  const y = runsOf(sorted).reduceRight(reduce, x);
   return keepDims
     ? reshape(
         y,
@@ -92,16 +94,6 @@ export function reduceAxes(
 export function assertNotEmpty(name: string, shape: Shape, { start, end }: AxisRange): void {
   if (numel(shape.slice(start, end)) > 0) return;
   throw new ArgumentError(`${name}: nothing to choose from: a reduced axis of ${formatShape(shape)} has length 0`);
-}
-
-function runs(axes: readonly number[]): AxisRange[] {
-  const found: { start: number; end: number }[] = [];
-  for (const axis of axes) {
-    const last = found.at(-1);
-    if (last?.end === axis) last.end++;
-    else found.push({ start: axis, end: axis + 1 });
-  }
-  return found;
 }
 
 /** Longer reductions go through two stages: parallel where outputs are few, and more exact in any case. */

@@ -29,6 +29,12 @@ export const slicePrimitive: Primitive<SliceAttrs> = /* @__PURE__ */ primitive({
       });
       return [{ argument: 0, index: Index.ofAxes(inputs[0]!.shape, axes, context) }];
     },
+    cut: ({ inputs: [x], attrs: { starts, steps }, shape }) => {
+      const [axis, another] = shape.flatMap((length, i) => (length === x!.shape[i] ? [] : [i]));
+      return axis === undefined || another !== undefined || steps[axis] !== 1
+        ? undefined
+        : { axis, start: starts[axis]! };
+    },
   },
   multilinear: true,
   // The cotangent returns to where its elements came from; zeros elsewhere.

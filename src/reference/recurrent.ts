@@ -8,7 +8,7 @@ import {
   lstmCotangentTangentPrimitive,
   lstmTangentPrimitive,
 } from "../kernels/lstm.ts";
-import { placeStepsPrimitive, takeStepsPrimitive } from "../kernels/steps.ts";
+import { keepPrimitive, placeStepsPrimitive, takeStepsPrimitive } from "../kernels/steps.ts";
 import { element, tabulate, type Array64 } from "./array.ts";
 import { define } from "./definition.ts";
 import { sigmoid as logistic } from "./special.ts";
@@ -149,6 +149,7 @@ export const recurrentDefinitions = [
       return pull(x, rows.parts(5, 2)).map((d, i) => d + curved[i]!);
     }),
   ),
+  define(keepPrimitive, (_, [x]) => x!.data),
   define(takeStepsPrimitive, ({ shape, attrs: { axis, start } }, [x]) =>
     tabulate(shape, (at) =>
       element(

@@ -19,19 +19,11 @@ interface Globals {
   navigator?: { gpu?: GPU };
   document?: unknown;
   WorkerGlobalScope?: unknown;
-  process?: { versions?: { node?: string }; env: Record<string, string | undefined> };
+  process?: { versions?: { node?: string } };
   Deno?: unknown;
   Bun?: unknown;
 }
 const globals = globalThis as unknown as Globals;
-
-/** SwiftShader, the software Vulkan driver that Chromium ships, where Linux distributions put it. */
-const SWIFTSHADER = [
-  "/usr/lib/chromium",
-  "/usr/lib/chromium-browser",
-  "/usr/lib64/chromium-browser",
-  "/opt/google/chrome",
-];
 
 /** The environment, by the globals that only it has. */
 function detectRuntime(): Runtime {
@@ -59,60 +51,22 @@ export async function findAdapter(
   gpu: GPU | undefined,
   options: GPURequestAdapterOptions,
 ): Promise<{ gpu: GPU; adapter: GPUAdapter }> {
-  const own = gpu ?? globals.navigator?.gpu;
-  if (own !== undefined) {
-    const adapter = await own.requestAdapter(options);
-    if (adapter !== null) return { gpu: own, adapter };
-    throw new NoAdapterError(adviceWithoutAdapter());
+  // Loaded on demand, so that pages do not carry it.
+  const node = detectRuntime() === "node" ? await import("./node-adapter.ts") : undefined;
+  let own = gpu ?? globals.navigator?.gpu;
+  let adapter = await own?.requestAdapter(options);
+  if (!own && node) {
+    ({ gpu: own, adapter } = await node.findNodeAdapter(options).catch((cause: unknown) => {
+      throw new NoAdapterError(node.WITHOUT_PACKAGE, { cause });
+    }));
   }
-  if (detectRuntime() !== "node") throw new NoAdapterError(adviceWithoutWebGpu());
-  return await findNodeAdapter(options);
-}
-
-async function findNodeAdapter(options: GPURequestAdapterOptions): Promise<{ gpu: GPU; adapter: GPUAdapter }> {
-  const dawn = await importPackage<typeof import("webgpu")>("webgpu").catch((cause: unknown) => {
-    throw new NoAdapterError('Node has no WebGPU of its own: install it with "npm install webgpu".', { cause });
-  });
-  const gpu = dawn.create([]);
-  const adapter = await gpu.requestAdapter(options);
-  if (adapter !== null) return { gpu, adapter };
-  if (!(await useSwiftShader())) throw new NoAdapterError(adviceWithoutAdapter());
-  // The Vulkan loader reads its environment when an instance is made, so a second instance sees the driver just named.
-  const second = dawn.create([]);
-  const fallback = await second.requestAdapter(options);
-  if (fallback === null) throw new NoAdapterError(adviceWithoutAdapter());
-  return { gpu: second, adapter: fallback };
-}
-
-/** Names SwiftShader to the Vulkan loader, unless the user has chosen drivers; false when that cannot help. */
-async function useSwiftShader(): Promise<boolean> {
-  const env = globals.process?.env ?? {};
-  if (env["VK_DRIVER_FILES"] !== undefined || env["VK_ICD_FILENAMES"] !== undefined) return false;
-  const { existsSync } = await importPackage<typeof import("node:fs")>("node:fs");
-  const icd = SWIFTSHADER.map((folder) => `${folder}/vk_swiftshader_icd.json`).find((file) => existsSync(file));
-  if (icd === undefined) return false;
-  env["VK_DRIVER_FILES"] = icd;
-  // Loaders before 1.3.207 know the older name only.
-  env["VK_ICD_FILENAMES"] = icd;
-  return true;
-}
-
-/** A dynamic import that bundlers for the web leave alone: the specifier reaches it as a value. */
-async function importPackage<T>(specifier: string): Promise<T> {
-  return (await import(/* @vite-ignore */ /* webpackIgnore: true */ specifier)) as T;
-}
-
-function adviceWithoutAdapter(): string {
-  return detectRuntime() === "node"
-    ? "No WebGPU adapter was found: install the Vulkan driver of your GPU or, to compute on the CPU, " +
-        '"apt-get install chromium libvulkan1", whose SwiftShader is then found by itself.'
-    : "No WebGPU adapter was found: enable hardware acceleration in the browser's settings or, on a machine without " +
-        "a GPU, start Chromium with --enable-unsafe-webgpu.";
-}
-
-function adviceWithoutWebGpu(): string {
-  return (
-    "This environment has no navigator.gpu: open the page over https or on localhost, in Chrome or Edge 113, " +
-    "Safari 26, Firefox 141, or anything newer."
+  if (own && adapter) return { gpu: own, adapter };
+  if (node) throw new NoAdapterError(node.WITHOUT_ADAPTER);
+  throw new NoAdapterError(
+    own
+      ? "No WebGPU adapter was found: enable hardware acceleration in the browser's settings or, on a machine without " +
+          "a GPU, start Chromium with --enable-unsafe-webgpu."
+      : "This environment has no navigator.gpu: open the page over https or on localhost, in Chrome or Edge 113, " +
+          "Safari 26, Firefox 141, or anything newer.",
   );
 }

@@ -58,6 +58,17 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
   });
 }
 
+/** Runs of neighbouring axes, start <= axis < end, from axes in rising order. */
+export function runsOf(axes: readonly number[]): { start: number; end: number }[] {
+  const runs: { start: number; end: number }[] = [];
+  for (const axis of axes) {
+    const last = runs.at(-1);
+    if (last?.end === axis) last.end++;
+    else runs.push({ start: axis, end: axis + 1 });
+  }
+  return runs;
+}
+
 /**
  * An axis counted from the start; negative ones count from the end.
  * @throws ArgumentError when there is no such axis

@@ -3,6 +3,7 @@ import { battery as activations } from "../../src/kernels/activations.battery.ts
 import { battery as conv } from "../../src/kernels/conv.battery.ts";
 import { battery as elementwise } from "../../src/kernels/elementwise.battery.ts";
 import { battery as gather } from "../../src/kernels/gather.battery.ts";
+import { battery as lstm } from "../../src/kernels/lstm.battery.ts";
 import { battery as matmul } from "../../src/kernels/matmul.battery.ts";
 import { battery as movement } from "../../src/kernels/movement.battery.ts";
 import { battery as norm } from "../../src/kernels/norm.battery.ts";
@@ -23,6 +24,7 @@ export const families: Readonly<Record<string, Battery>> = {
   softmax,
   norm,
   gather,
+  lstm,
 };
 
 export const batteries: Battery = Object.assign({}, ...Object.values(families)) as Battery;

@@ -1,6 +1,7 @@
 // Which operations share a dispatch, and that equal ones are computed once.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { grad } from "../../src/autograd/index.ts";
+import { fuse } from "../../src/compiler/fuse.ts";
 import { compile } from "../../src/compiler/program.ts";
 import type { Value } from "../../src/graph/node.ts";
 import { reachable, trace } from "../../src/graph/trace.ts";
@@ -158,4 +159,30 @@ describe("wide regions keep within eight buffers", () => {
       );
       expect([...joined!.data]).toEqual(arrays.flatMap(({ data }) => [...data]));
     }));
+});
+
+describe("epilogues of long kernels on software adapters", () => {
+  const dispatchesOf = (software: boolean, fn: Fn, ...shapes: number[][]): number => {
+    const { outputs } = trace(
+      fn,
+      shapes.map((shape) => ({ shape })),
+    );
+    return fuse(outputs, { software, maxStorageBuffers: 8 }).groups.length;
+  };
+  const layer = (x: Value, w: Value): Value => relu(matmul(x, w));
+
+  test("over few elements are passes of their own, where each would be a pipeline", () => {
+    expect(dispatchesOf(false, layer, [3, 4], [4, 5])).toBe(1);
+    expect(dispatchesOf(true, layer, [3, 4], [4, 5])).toBe(2);
+  });
+
+  test("are fused over many elements, and where the same one comes many times", () => {
+    expect(dispatchesOf(true, layer, [300, 4], [4, 500])).toBe(1);
+    const deep = (x: Value, w: Value): Value => Array.from({ length: 8 }).reduce<Value>((y) => layer(y, w), x);
+    expect(dispatchesOf(true, deep, [3, 4], [4, 4])).toBe(8);
+  });
+
+  test("short kernels keep theirs", () => {
+    expect(dispatchesOf(true, (x) => relu(sum(x, 1)), [3, 4])).toBe(1);
+  });
 });

@@ -1,6 +1,5 @@
 // Networks from layer lists: one entry for each operation, each a plain function of values. The first axis is the batch.
 import { formatShape, sameShape } from "../../src/tensor/index.ts";
-import { fill } from "../../src/graph/leaves.ts";
 import type { Value } from "../../src/graph/node.ts";
 import { conv2d } from "../../src/kernels/conv.ts";
 import {
@@ -20,7 +19,6 @@ import {
   sin,
   sliceAxis,
   softplus,
-  stack,
   sum,
   tanh,
   transpose,
@@ -28,6 +26,7 @@ import {
 import { batchNorm, layerNorm, localResponseNorm } from "../../src/kernels/norm.ts";
 import { avgPool2d, globalAvgPool2d, maxPool2d } from "../../src/kernels/pool.ts";
 import { logSoftmax, softmax } from "../../src/kernels/softmax.ts";
+import { lstmSequence } from "../../src/nn/recurrent.ts";
 import type { Case, Layer } from "./case.ts";
 
 type Weights = Readonly<Record<string, Value>>;
@@ -105,31 +104,18 @@ const ops: Readonly<Record<string, Op>> = {
   graph_matmul: ([x], { weight }) => matmul(weight("adjacency"), x!),
 
   lstm: ([x], { layer, weight }) =>
-    (layer["params"] as Record<string, string>[]).reduce(
-      (xs, _, l) => lstm(xs, (name) => weight(`params.${l}.${name}`)),
-      x!,
-    ),
+    (layer["params"] as Record<string, string>[]).reduce((xs, _, l) => {
+      const of = (name: string): Value => weight(`params.${l}.${name}`);
+      const weights = {
+        input: of("weight_ih"),
+        recurrent: of("weight_hh"),
+        bias: of("bias_ih"),
+        recurrentBias: of("bias_hh"),
+      };
+      return lstmSequence(xs, weights, { layout: "out-in" }).sequence;
+    }, x!),
   mha: attention,
 };
-
-/** Hidden states [B, T, H] of x [B, T, I]; gates are stacked in the order input, forget, cell, output. */
-function lstm(x: Value, weight: (name: string) => Value): Value {
-  const [batch, length] = [x.shape[0]!, x.shape[1]!];
-  const size = weight("weight_hh").shape[1]!;
-  const bias = add(weight("bias_ih"), weight("bias_hh"));
-  const fromInput = add(matmul(x, weight("weight_ih"), { transposeB: true }), bias);
-  let h: Value = fill([batch, size], 0);
-  let c: Value = fill([batch, size], 0);
-  const hidden: Value[] = [];
-  for (let t = 0; t < length; t++) {
-    const gates = add(index(fromInput, 1, t), matmul(h, weight("weight_hh"), { transposeB: true }));
-    const gate = (i: number): Value => sliceAxis(gates, 1, i * size, (i + 1) * size);
-    c = add(mul(sigmoid(gate(1)), c), mul(sigmoid(gate(0)), tanh(gate(2))));
-    h = mul(sigmoid(gate(3)), tanh(c));
-    hidden.push(h);
-  }
-  return stack(hidden, 1);
-}
 
 /** Self-attention of x [B, T, E]. */
 function attention([x]: readonly Value[], { layer, weight }: Call): Value {

@@ -1,5 +1,5 @@
-// Tangent of one step of an LSTM (lstm_cell.wgsl) for tangents p of the gates and q of the cell state.
-// gates [.., 4 size], c [.., size], p [rows, 4 size], q [rows, size] -> out [rows, 2 size]: tangent of h, then of c'.
+// Tangent of one step of an LSTM (lstm_cell.wgsl) for tangents dgates of the gates and dc of the cell state.
+// gates [.., 4 size], c [.., size], dgates [rows, 4 size], dc [rows, size] -> out [rows, 2 size]: tangent of h, then of c'.
 struct Dims {
   units: u32,
   size: u32,
@@ -12,8 +12,8 @@ struct Dims {
 @group(0) @binding(0) var<uniform> dims: Dims;
 @group(0) @binding(1) var<storage, read> gates: array<f32>;
 @group(0) @binding(2) var<storage, read> c: array<f32>;
-@group(0) @binding(3) var<storage, read> p: array<f32>;
-@group(0) @binding(4) var<storage, read> q: array<f32>;
+@group(0) @binding(3) var<storage, read> dgates: array<f32>;
+@group(0) @binding(4) var<storage, read> dc: array<f32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 
 fn store(i: u32, v: f32) { out[i] = v; } // fuse
@@ -55,8 +55,8 @@ fn main(
   let before = c[own * dims.size + column];
   let y = hyperbolic(f.x * before + i.x * g.x);
 
-  let next = f.x * q[unit] + before * f.y * p[t + dims.f] + g.x * i.y * p[t + dims.i] + i.x * g.y * p[t + dims.g];
+  let next = f.x * dc[unit] + before * f.y * dgates[t + dims.f] + g.x * i.y * dgates[t + dims.i] + i.x * g.y * dgates[t + dims.g];
   let at = row * 2u * dims.size + column;
-  store(at, y.x * o.y * p[t + dims.o] + o.x * y.y * next);
+  store(at, y.x * o.y * dgates[t + dims.o] + o.x * y.y * next);
   store(at + dims.size, next);
 }

@@ -3,9 +3,17 @@ import { controlOperators } from "./ops-control.ts";
 import { elementwiseOperators } from "./ops-elementwise.ts";
 import { layerOperators } from "./ops-layers.ts";
 import { movementOperators } from "./ops-movement.ts";
+import { recurrentOperators } from "./ops-recurrent.ts";
 import { reduceOperators } from "./ops-reduce.ts";
 import type { Operator } from "./call.ts";
 
 export const operators: ReadonlyMap<string, Operator> = new Map(
-  [elementwiseOperators, layerOperators, movementOperators, reduceOperators, controlOperators].flatMap(Object.entries),
+  [
+    elementwiseOperators,
+    layerOperators,
+    recurrentOperators,
+    movementOperators,
+    reduceOperators,
+    controlOperators,
+  ].flatMap(Object.entries),
 );

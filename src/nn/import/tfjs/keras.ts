@@ -9,9 +9,12 @@ import { traceOnce } from "../fixed-batch.ts";
 import { shapeOfInput, type InputShapes } from "../input-shape.ts";
 import { parameterStore, type ParameterStore } from "../store.ts";
 import { parseModelJson } from "./model-json.ts";
-import { layers } from "./keras-layers.ts";
+import { layers as feedForward } from "./keras-layers.ts";
+import { recurrentLayers } from "./keras-recurrent.ts";
 import { inputItem, inputShape, type Laid } from "./layout.ts";
 import { readWeights, type TfjsWeights, type WeightGroup } from "./weights.ts";
+
+const layers = /* @__PURE__ */ new Map([...feedForward, ...recurrentLayers]);
 
 export interface TfjsLayersOptions extends ModelOptions {
   /** Shapes of inputs without the batch axis, in the order of the file ([h, w, c]): needed where it leaves them open. */

@@ -1,0 +1,232 @@
+// Recurrent networks: the projections of all inputs are one matrix product, then the steps. Shapes: B sequences of T steps
+// with I numbers each, H units.
+import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
+import { fill, iota, lift, type Operand } from "../graph/leaves.ts";
+import type { Value } from "../graph/node.ts";
+import { add, mul, sub } from "../kernels/arithmetic.ts";
+import { broadcastTo } from "../kernels/broadcast.ts";
+import { less, select } from "../kernels/choice.ts";
+import { sigmoid, tanh } from "../kernels/functions.ts";
+import { concat } from "../kernels/join.ts";
+import { lstmCell, type GateOrder } from "../kernels/lstm.ts";
+import { matmul } from "../kernels/matmul.ts";
+import { expandDims } from "../kernels/movement.ts";
+import { sliceAxis } from "../kernels/slice.ts";
+import { joinSteps, splitSteps } from "../kernels/steps.ts";
+
+/** Weights of one direction of one layer with G gates (4 in an LSTM, 3 in a GRU). */
+export interface RecurrentWeights {
+  /** [I, G H], or [G H, I] with `layout: "out-in"`. */
+  readonly input: Operand;
+  /** [H, G H], or [G H, H] with `layout: "out-in"`. */
+  readonly recurrent: Operand;
+  /** [G H], added to the projections of the inputs. Default: none. */
+  readonly bias?: Operand;
+  /** [G H], added to the projections of the last h (PyTorch and ONNX have both). Default: none. */
+  readonly recurrentBias?: Operand;
+}
+
+interface SequenceOptions {
+  /** "in-out" (default; Keras, TensorFlow.js) or "out-in" (PyTorch, ONNX). */
+  readonly layout?: "in-out" | "out-in";
+  /** Goes through the steps from the last one to the first. The sequence stays in the order of the inputs. */
+  readonly reverse?: boolean;
+  /** i32 [B]: how many steps of each sequence count. In the others the state stays as it is. Default: all. */
+  readonly lengths?: Operand;
+}
+
+export interface LstmOptions extends SequenceOptions {
+  /** "ifgo" (default; PyTorch, Keras), "igfo" (TensorFlow's BasicLSTMCell: i, j, f, o) or "iofg" (ONNX). */
+  readonly gates?: GateOrder;
+  /** Added to the forget gate (TensorFlow's BasicLSTMCell adds 1 that its weights do not hold). Default 0. */
+  readonly forgetBias?: number;
+  /** States [B, H], or [H] for all sequences, before the first step. Default: zeros. */
+  readonly h?: Operand;
+  readonly c?: Operand;
+}
+
+export interface LstmResult {
+  /** [B, T, H]: h after every step. */
+  readonly sequence: Value;
+  /** [B, H]: states after the step that comes last. */
+  readonly h: Value;
+  readonly c: Value;
+}
+
+/**
+ * A layer of an LSTM in one direction: c' = sigmoid(f) c + sigmoid(i) tanh(g), h' = sigmoid(o) tanh(c'), where i, f, g and o are
+ * the columns of x W + h R + b.
+ * @param x [B, T, I]
+ * @throws ShapeError when weights, states or lengths do not fit x and each other
+ * @throws DTypeError unless lengths are i32
+ * @throws ArgumentError for gate orders and layouts that do not exist
+ */
+export function lstmSequence(x: Operand, weights: RecurrentWeights, options: LstmOptions = {}): LstmResult {
+  const { gates: order = "ifgo", forgetBias = 0 } = options;
+  const given = prepare("lstmSequence", 4, x, weights, options);
+  const { size, batch, recur, masks } = given;
+  const projected = splitSteps(add(add(given.projected, given.recurrentBias), forgetColumns(order, size, forgetBias)));
+  let h = stateOf("lstmSequence", "h", options.h, [batch, size]);
+  let c = stateOf("lstmSequence", "c", options.c, [batch, size]);
+  const hidden: Value[] = [];
+  for (const t of stepsOf(projected.length, options.reverse)) {
+    const state = lstmCell(add(projected[t]!, recur(h)), c, { order });
+    h = masked(masks?.[t], sliceAxis(state, 1, 0, size), h);
+    c = masked(masks?.[t], sliceAxis(state, 1, size, 2 * size), c);
+    hidden[t] = h;
+  }
+  return { sequence: joinSteps(hidden), h, c };
+}
+
+function forgetColumns(order: GateOrder, size: number, value: number): Value | number {
+  if (value === 0) return 0;
+  const columns = (letter: string): Value => fill([size], letter === "f" ? value : 0);
+  return concat(order.split("").map(columns), 0);
+}
+
+export interface GruOptions extends SequenceOptions {
+  /** "rzn" (default; PyTorch) or "zrn" (Keras, TensorFlow.js, ONNX: z, r, h). */
+  readonly gates?: "rzn" | "zrn";
+  /** Whether the reset gate applies to R h (default; PyTorch, cuDNN) or to h. */
+  readonly resetAfter?: boolean;
+  /** State [B, H], or [H] for all sequences, before the first step. Default: zeros. */
+  readonly h?: Operand;
+}
+
+export interface GruResult {
+  /** [B, T, H]: h after every step. */
+  readonly sequence: Value;
+  /** [B, H]: state after the step that comes last. */
+  readonly h: Value;
+}
+
+/**
+ * A layer of a GRU in one direction: h' = (1 - z) n + z h with r, z = sigmoid and n = tanh(x W + r (h R + b)), or with
+ * (r h) R + b in place of r (h R + b) if not `resetAfter`.
+ * @param x [B, T, I]
+ * @throws ShapeError, DTypeError, ArgumentError as {@link lstmSequence}
+ */
+export function gruSequence(x: Operand, weights: RecurrentWeights, options: GruOptions = {}): GruResult {
+  const { gates = "rzn", resetAfter = true } = options;
+  if (gates !== "rzn" && gates !== "zrn")
+    throw new ArgumentError(`gruSequence: expected the gate order "rzn" or "zrn", got "${String(gates)}"`);
+  const {
+    size,
+    batch,
+    projected,
+    recur: product,
+    recurrentBias,
+    masks,
+  } = prepare("gruSequence", 3, x, weights, options);
+  const recur = (h: Value): Value => add(product(h), recurrentBias);
+  const steps = splitSteps(projected);
+  const columns = (v: Value, gate: "r" | "z" | "n"): Value => {
+    const at = gates.indexOf(gate) * size;
+    return sliceAxis(v, 1, at, at + size);
+  };
+  let h = stateOf("gruSequence", "h", options.h, [batch, size]);
+  const hidden: Value[] = [];
+  for (const t of stepsOf(steps.length, options.reverse)) {
+    const [from, back] = [steps[t]!, recur(h)];
+    const [r, z] = (["r", "z"] as const).map((gate) => sigmoid(add(columns(from, gate), columns(back, gate))));
+    const again = resetAfter ? mul(r!, columns(back, "n")) : columns(recur(mul(r!, h)), "n");
+    const n = tanh(add(columns(from, "n"), again));
+    h = masked(masks?.[t], add(n, mul(z!, sub(h, n))), h);
+    hidden[t] = h;
+  }
+  return { sequence: joinSteps(hidden), h };
+}
+
+// ---- what both have in common ----------------------------------------------------------------------------------------
+
+interface Prepared {
+  readonly batch: number;
+  readonly size: number;
+  /** [B, T, G H]. */
+  readonly projected: Value;
+  /** [B, H] -> [B, G H], without a bias. */
+  readonly recur: (h: Value) => Value;
+  /** [G H], or 0. */
+  readonly recurrentBias: Operand;
+  /** Which sequences step t belongs to: bool [B, 1]. */
+  readonly masks: readonly Value[] | undefined;
+}
+
+function prepare(
+  op: string,
+  gates: number,
+  input: Operand,
+  weights: RecurrentWeights,
+  { layout = "in-out", lengths }: SequenceOptions,
+): Prepared {
+  if (layout !== "in-out" && layout !== "out-in")
+    throw new ArgumentError(`${op}: expected the layout "in-out" or "out-in", got "${String(layout)}"`);
+  const x = lift(input);
+  if (x.shape.length !== 3 || x.shape[1] === 0)
+    throw new ShapeError(
+      `${op}: expected x [batch, time, features] with at least one step, got ${formatShape(x.shape)}; ` +
+        "pad sequences of different lengths with zeros and pass their lengths",
+    );
+  const [batch, time, features] = x.shape as [number, number, number];
+  const transposeB = layout === "out-in";
+  const recurrent = lift(weights.recurrent);
+  const size = recurrent.shape[transposeB ? 1 : 0] ?? 0;
+  const matrix = (rows: number): number[] => (transposeB ? [gates * size, rows] : [rows, gates * size]);
+  const expected = (what: string, value: Operand | undefined, shape: readonly number[]): void => {
+    if (value === undefined || sameShape(lift(value).shape, shape)) return;
+    throw new ShapeError(
+      `${op}: expected ${what} ${formatShape(shape)} for x ${formatShape(x.shape)}, ${size} units and the layout ` +
+        `"${layout}", got ${formatShape(lift(value).shape)}`,
+    );
+  };
+  expected("recurrent weights", recurrent, matrix(size));
+  expected("input weights", weights.input, matrix(features));
+  expected("a bias", weights.bias, [gates * size]);
+  expected("a recurrent bias", weights.recurrentBias, [gates * size]);
+  const product = matmul(x, weights.input, { transposeB });
+  return {
+    batch,
+    size,
+    projected: add(product, weights.bias ?? 0),
+    recurrentBias: weights.recurrentBias ?? 0,
+    recur: (h) => matmul(h, recurrent, { transposeB }),
+    masks: lengths === undefined ? undefined : splitSteps(maskOf(op, lengths, batch, time)),
+  };
+}
+
+/** Which steps of each sequence count: bool [B, T, 1]. */
+function maskOf(op: string, given: Operand, batch: number, time: number): Value {
+  const lengths = lift(given, "i32");
+  if (lengths.dtype !== "i32") throw new DTypeError(`${op}: expected lengths of dtype i32, got ${lengths.dtype}`);
+  if (!sameShape(lengths.shape, [batch]))
+    throw new ShapeError(`${op}: expected one length per sequence, [${batch}], got ${formatShape(lengths.shape)}`);
+  return expandDims(less(broadcastTo(iota(time), [batch, time]), expandDims(lengths, 1)), 2);
+}
+
+/**
+ * A sequence with zeros after the end of each of its examples, as PyTorch and ONNX return it.
+ * @param sequence [B, T, H]
+ * @param lengths i32 [B]
+ * @throws ShapeError, DTypeError when they do not fit
+ */
+export function withinLengths(sequence: Operand, lengths: Operand): Value {
+  const x = lift(sequence);
+  if (x.shape.length !== 3)
+    throw new ShapeError(`withinLengths: expected a sequence [batch, time, features], got ${formatShape(x.shape)}`);
+  return select(maskOf("withinLengths", lengths, x.shape[0]!, x.shape[1]!), x, 0);
+}
+
+const masked = (mask: Value | undefined, next: Value, last: Value): Value => (mask ? select(mask, next, last) : next);
+
+const stepsOf = (count: number, reverse = false): number[] =>
+  Array.from({ length: count }, (_, t) => (reverse ? count - 1 - t : t));
+
+function stateOf(op: string, name: string, given: Operand | undefined, shape: readonly number[]): Value {
+  if (given === undefined) return fill(shape, 0);
+  const state = lift(given);
+  if (sameShape(state.shape, shape) || sameShape(state.shape, shape.slice(1))) return broadcastTo(state, shape);
+  throw new ShapeError(
+    `${op}: expected a state ${name} of shape ${formatShape(shape)}, got ${formatShape(state.shape)}`,
+  );
+}

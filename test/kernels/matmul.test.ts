@@ -1,0 +1,241 @@
+// Every variant of the matrix product on this adapter, whichever it would choose; the choice itself; and the tuner.
+import { describe, expect, test } from "vitest";
+import { compile } from "../../src/compiler/program.ts";
+import { tune } from "../../src/compiler/tune.ts";
+import { tunedOf, tuningOf, useTuning } from "../../src/compiler/tuning.ts";
+import type { Value } from "../../src/graph/node.ts";
+import { reachable, trace } from "../../src/graph/trace.ts";
+import { add } from "../../src/kernels/arithmetic.ts";
+import { relu } from "../../src/kernels/index.ts";
+import { matmulCall, matmulVariants, productKey, type Product } from "../../src/kernels/matmul-call.ts";
+import { matmul, type MatmulOptions } from "../../src/kernels/matmul.ts";
+import { numel, type Device, type HostArray, type Shape } from "../../src/tensor/index.ts";
+import { testDevice, withCleanDevice } from "../gpu.ts";
+import { expectClose, random } from "./harness.ts";
+
+interface Case {
+  readonly a: Shape;
+  readonly b: Shape;
+  readonly options?: MatmulOptions;
+}
+
+const T = { transposeA: true };
+const U = { transposeB: true };
+
+/** Single elements, thin ones, all layouts, edges on every side of a tile, odd inner extents, planes and broadcasts. */
+const CASES: readonly Case[] = [
+  { a: [1, 1], b: [1, 1] },
+  { a: [1, 37], b: [37, 1] },
+  { a: [3, 70], b: [70, 66] },
+  { a: [66, 5], b: [5, 3] },
+  { a: [20, 65], b: [65, 33] },
+  { a: [65, 20], b: [65, 33], options: T },
+  { a: [20, 65], b: [33, 65], options: U },
+  { a: [65, 20], b: [33, 65], options: { ...T, ...U } },
+  { a: [64, 16], b: [16, 64] },
+  { a: [9, 12], b: [9, 20], options: T },
+  { a: [3, 7, 12], b: [3, 7, 20], options: T },
+  { a: [3, 7, 9], b: [3, 9, 10] },
+  { a: [2, 3, 6, 10], b: [3, 10, 5] },
+  { a: [4, 6, 5], b: [4, 6, 5], options: U },
+];
+
+/** In double precision, from the definition. */
+function truth({ a, b, options = {} }: Case, x: HostArray, y: HostArray): { shape: Shape; data: Float64Array } {
+  const { transposeA: ta = false, transposeB: tb = false } = options;
+  const [rows, columns] = [a.slice(-2), b.slice(-2)];
+  const [m, k] = ta ? [rows[1]!, rows[0]!] : [rows[0]!, rows[1]!];
+  const n = tb ? columns[0]! : columns[1]!;
+  const lead = a.slice(0, -2);
+  const planes = numel(lead);
+  const sharing = numel(b.slice(0, -2));
+  const data = new Float64Array(planes * m * n);
+  for (let p = 0; p < planes; p++) {
+    for (let i = 0; i < m; i++) {
+      for (let j = 0; j < n; j++) {
+        let sum = 0;
+        for (let q = 0; q < k; q++) {
+          const left = x.data[p * m * k + (ta ? q * m + i : i * k + q)]!;
+          sum += left * y.data[(p % sharing) * k * n + (tb ? j * k + q : q * n + j)]!;
+        }
+        data[(p * m + i) * n + j] = sum;
+      }
+    }
+  }
+  return { shape: [...lead, m, n], data };
+}
+
+const ANY: Product = {
+  ...{ planes: 1, m: 8, n: 8, k: 8, ta: false, tb: false },
+  ...{ a: { div: 1, mod: 1 }, b: { div: 1, mod: 1 } },
+};
+const HARDWARE = { software: false, maxStorageBuffers: 8 };
+const SOFTWARE = { software: true, maxStorageBuffers: 8 };
+const NAMES = Object.keys(matmulVariants(ANY));
+
+type Fn = (...xs: Value[]) => readonly Value[];
+
+const keysOf = (fn: Fn, inputs: readonly HostArray[]): string[] =>
+  reachable(trace(fn, inputs).outputs).flatMap((node) => {
+    const { lowering } = node.primitive;
+    return lowering.kind === "kernel" && lowering.tuning ? [lowering.tuning.key(node)] : [];
+  });
+
+/** What stands in the kernel of a variant: register tiles, or the invocations along one side of a shared tile. */
+const tileOf = (name: string): string => {
+  const [kind, size] = name.split(" ");
+  return kind === "shared" ? String(Number(size!.split("x")[0]) / 4) : size!;
+};
+
+/** Runs a function with one variant for every matrix product in it. */
+async function runWith(device: Device, name: string, fn: Fn, inputs: readonly HostArray[]): Promise<HostArray[]> {
+  const keys = keysOf(fn, inputs);
+  useTuning(device, Object.fromEntries(keys.map((key) => [key, name])));
+  const tensors = inputs.map((x) => device.tensor(x));
+  try {
+    const program = compile(device, fn, inputs);
+    const tiles = program.steps.map(({ wgsl }) =>
+      [...wgsl.matchAll(/const (?:TM|TN|G) ?= ?(\d+)u;/g)].map((m) => m[1]),
+    );
+    expect(new Set(tiles.map((tile) => tile.join("x"))), "all products run this variant").toEqual(
+      new Set([tileOf(name)]),
+    );
+    return await program.runAndRead(tensors);
+  } finally {
+    tensors.forEach((t) => t.dispose());
+    keys.forEach((key) => tunedOf(device).delete(key));
+  }
+}
+
+describe("every variant", () => {
+  const inputs = CASES.flatMap(({ a, b }, i) => [random(a, 2 * i + 1), random(b, 2 * i + 2)]);
+  const products: Fn = (...xs) => CASES.map(({ options }, i) => matmul(xs[2 * i]!, xs[2 * i + 1]!, options));
+  const expected = CASES.map((c, i) => truth(c, inputs[2 * i]!, inputs[2 * i + 1]!));
+
+  for (const name of NAMES) {
+    test(`${name}: all extents and layouts`, () =>
+      withCleanDevice(async (device) => {
+        const results = await runWith(device, name, products, inputs);
+        results.forEach(({ shape, data }, i) => {
+          expect(shape).toEqual(expected[i]!.shape);
+          expectClose(data, expected[i]!.data);
+        });
+      }));
+  }
+
+  for (const name of ["registers 8x16", "shared 16x16"]) {
+    test(`${name}: with bias and rectifier fused, and the product itself kept`, () =>
+      withCleanDevice(async (device) => {
+        // Short passes over few elements are not fused into kernels that take long to compile.
+        const c: Case = { a: [261, 7], b: [7, 258] };
+        const [x, w, bias] = [random(c.a, 1), random(c.b, 2), random([258], 3)];
+        const fn: Fn = (x, w, bias) => {
+          const y = matmul(x, w);
+          return [relu(add(y, bias)), y];
+        };
+        const [activated, y] = await runWith(device, name, fn, [x, w, bias]);
+        const { data } = truth(c, x, w);
+        expectClose(y!.data, data);
+        expectClose(
+          activated!.data,
+          data.map((v, i) => Math.max(0, v + bias.data[i % 258]!)),
+        );
+      }));
+  }
+
+  for (const name of ["registers 8x16", "registers 4x4", "shared 64x64", "shared 16x16"]) {
+    test(`${name}: long sums stay accurate, and are the same each time`, () =>
+      withCleanDevice(async (device) => {
+        const c: Case = { a: [4, 20001], b: [20001, 4] };
+        const [x, y] = [random(c.a, 5), random(c.b, 6)];
+        const fn: Fn = (x, y) => [matmul(x, y)];
+        const [first] = await runWith(device, name, fn, [x, y]);
+        const [second] = await runWith(device, name, fn, [x, y]);
+        expectClose(first!.data, truth(c, x, y).data, 1e-5);
+        expect(second!.data).toEqual(first!.data);
+      }));
+  }
+});
+
+describe("the choice without measurements", () => {
+  const constants = (extents: Partial<Product>, software: boolean) =>
+    matmulCall({ ...ANY, ...extents }, software ? SOFTWARE : HARDWARE).constants;
+
+  test("on a software adapter: large tiles where they fill the cores, small and thin ones else", () => {
+    const tile = (planes: number, m: number, n: number): string => {
+      const { TM, TN } = constants({ planes, m, n, k: 64 }, true)!;
+      return `${TM}x${TN}`;
+    };
+    expect(tile(1, 512, 512)).toBe("8x16");
+    expect(tile(1, 50, 256)).toBe("8x16");
+    expect(tile(16, 32, 8)).toBe("8x8");
+    expect(tile(1, 10, 10)).toBe("4x4");
+    expect(tile(1, 1, 4096)).toBe("4x16");
+    expect(tile(1, 4096, 1)).toBe("8x4");
+    expect(tile(256, 8, 8)).toBe("8x8");
+  });
+
+  test("on a GPU: large tiles where they fill it, else the inner extent is split", () => {
+    const side = (planes: number, m: number, n: number): number =>
+      Number(constants({ planes, m, n, k: 4096 }, false)!["G"]) * 4;
+    expect(side(1, 1024, 1024)).toBe(64);
+    expect(side(1, 256, 256)).toBe(32);
+    expect(side(1, 64, 64)).toBe(16);
+    expect(side(1, 1, 100_000)).toBe(16);
+    expect(side(64, 64, 64)).toBe(64);
+  });
+
+  test("keys tell extents and layouts apart", () => {
+    const products = [{}, { m: 9 }, { n: 9 }, { k: 9 }, { planes: 9 }, { ta: true }, { tb: true }];
+    expect(new Set(products.map((p) => productKey({ ...ANY, ...p }))).size).toBe(products.length);
+  });
+
+  test("measures no barriers on a software adapter", () => {
+    const names = (software: boolean): string[] => Object.keys(matmulVariants(ANY, software ? SOFTWARE : HARDWARE));
+    expect(names(true).filter((name) => name.startsWith("shared"))).toEqual([]);
+    expect(names(false)).toEqual(NAMES);
+  });
+});
+
+describe("tune", () => {
+  const fn = (x: Value, w: Value): Value => relu(matmul(x, w));
+  const specs = [random([9, 12], 1), random([12, 10], 2)];
+
+  test("measures every variant, and programs compiled afterwards use the fastest", () =>
+    withCleanDevice(async (device) => {
+      const [result, ...more] = await tune(device, fn, specs, { repetitions: 1 });
+      expect(more).toEqual([]);
+      const { key, chosen, milliseconds } = result!;
+      expect(key).toBe("matmul 1x9x10x12");
+      expect(Object.keys(milliseconds)).toEqual(
+        Object.keys(matmulVariants(ANY, { software: device.info.software, maxStorageBuffers: 8 })),
+      );
+      expect(Object.values(milliseconds).every((t) => t > 0 && t < 1e4)).toBe(true);
+      expect(milliseconds[chosen]!).toBeLessThanOrEqual(Math.min(...Object.values(milliseconds)) / 0.95);
+      expect(tuningOf(device)).toEqual({ [key]: chosen });
+      tunedOf(device).clear();
+    }));
+
+  test("gives choices as plain data, which another program of the same device obeys", () =>
+    withCleanDevice(async (device) => {
+      const wgsl = (): string => compile(device, fn, specs).steps[0]!.wgsl;
+      const usual = wgsl();
+      const stored = JSON.parse(JSON.stringify({ "matmul 1x9x10x12": "registers 4x16" })) as Record<string, string>;
+      useTuning(device, stored);
+      expect(tuningOf(device)).toEqual(stored);
+      const forced = wgsl();
+      expect(forced).not.toBe(usual);
+      expect(forced).toMatch(/const TM = 4u;[^]*const TN = 16u;/);
+      useTuning(device, { "matmul 1x9x10x12": "a variant of a later version" });
+      expect(wgsl()).toBe(usual);
+      tunedOf(device).clear();
+    }));
+
+  test("refuses what is not a record of texts, and no repetitions", async () => {
+    const device = await testDevice();
+    expect(() => useTuning(device, { matmul: 3 } as unknown as Record<string, string>)).toThrow(
+      /should name a variant/,
+    );
+    await expect(tune(device, fn, specs, { repetitions: 0 })).rejects.toThrow(/positive whole number/);
+  });
+});
