@@ -11,6 +11,16 @@ if (entry === undefined) {
   console.error("usage: node scripts/run.mjs ENTRY.ts [ARGS...]");
   process.exit(2);
 }
+/** Scripts find files beside themselves, so they are imported from where they are. */
+const scriptsInPlace = {
+  name: "scripts",
+  setup(build) {
+    build.onResolve({ filter: /\/scripts\/\w+\.mjs$/ }, ({ path, resolveDir }) => ({
+      path: pathToFileURL(resolve(resolveDir, path)).href,
+      external: true,
+    }));
+  },
+};
 const root = fileURLToPath(new URL("..", import.meta.url));
 const cache = join(root, "node_modules/.cache/aumann");
 mkdirSync(cache, { recursive: true });
@@ -26,7 +36,7 @@ await build({
   packages: "external",
   sourcemap: "inline",
   logLevel: "warning",
-  plugins: [wgslForEsbuild],
+  plugins: [scriptsInPlace, wgslForEsbuild],
 });
 process.setSourceMapsEnabled(true);
 process.argv = [process.argv[0], resolve(root, entry), ...args];

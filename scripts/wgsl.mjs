@@ -54,7 +54,7 @@ function shortNames(codes) {
     const loads = [...code.matchAll(/\bload_(\w+)/g)].flat();
     const kept = new Set(["main", "store", "out", "default", ...loads]);
     const declared = new Set([...code.matchAll(DECLARED)].map(([, keyword, typed]) => keyword ?? typed));
-    for (const word of code.match(TOKEN)) {
+    for (const word of code.match(TOKEN) ?? []) {
       const renamed = declared.has(word) && !kept.has(word) && word.length > 1 && !KEPT.test(word);
       if (renamed) counts.set(word, (counts.get(word) ?? 0) + 1);
       else fixed.add(word);
