@@ -12,6 +12,7 @@ import { batchAxis, boundarySize } from "./hessian-parts.ts";
 import type { PathPoints } from "./path-inputs.ts";
 import type { Integrand, PathShape } from "./path-parts.ts";
 import type { PathIntegral } from "./path.ts";
+import { partsOf } from "./programs.ts";
 
 /** Rows that are asked for, and the groups that they are, if they are not single features. */
 export interface HessianRows {
@@ -78,8 +79,8 @@ function flopsIfItFits(path: PathIntegral, points: PathPoints, integrand: Integr
 /** Operations that an integral would take, by the plans of two small chunks. */
 function plannedFlops(path: PathIntegral, points: PathPoints, integrand: Integrand): number {
   const { plan, programs, perExample } = path.plan(points, integrand);
-  const { chunk: _, ...others } = programs;
-  const once = Object.values(others).reduce((n, { program }) => n + program.plan.flops, 0);
+  const whole = partsOf(programs).reduce((n, program) => n + program.plan.flops, 0);
+  const once = whole - programs.chunk.program.plan.flops;
   const chunk = (steps: number): number => path.programs(integrand, 1, steps, perExample).chunk.program.plan.flops;
   return plan.groups * once + path.baselineCount * (chunk(1) + (points.steps - 1) * (chunk(2) - chunk(1)));
 }

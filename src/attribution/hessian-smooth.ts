@@ -95,9 +95,9 @@ async function scoresOf(path: PathIntegral): Promise<Explained["scores"]> {
     try {
       const pairs: HostArray[][] = [];
       for (const [member] of set.baselines.entries()) {
-        const { prelude, startScore, index } = path.encodePrelude(session, program, [member]);
-        pairs.push(await session.read([prelude[1 + index.length]!, startScore]));
-        session.drop(prelude);
+        const { ends, startScore, values } = path.encodePrelude(session, program, [member]);
+        pairs.push(await session.read([ends[1]!, startScore]));
+        session.drop([...ends, startScore, ...values]);
       }
       const [input] = pairs[0]!;
       const mean = input!.data.map((_, i) => pairs.reduce((sum, [, at], m) => sum + set.weights[m]! * at!.data[i]!, 0));

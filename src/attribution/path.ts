@@ -10,7 +10,7 @@ import { planChunks, type ChunkPlan } from "./chunks.ts";
 import { gradientIntegrand, preludeGraph } from "./path-graphs.ts";
 import { pathShape, type Integrand, type PathGraph, type PathShape } from "./path-parts.ts";
 import { assertFinite, checkDeclared, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
-import { compiled, costOf, partsOf, type Programs } from "./programs.ts";
+import { compiled, costOf, partsOf, type Compiled, type Programs } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
 import { Session } from "./session.ts";
 import type { ArrayInput, Input, ModelLike, PathOptions, Plan } from "./types.ts";
@@ -142,131 +142,95 @@ export class PathIntegral {
   }
 
   async #run(job: Job): Promise<PathResult> {
-    const { device, problem } = this;
     const { session, plan, programs } = job;
-    const before = { ...device.counters };
+    const { counters } = this.device;
+    const before = { ...counters };
     try {
       let totals = programs.finale.graph.outputs.map((y) => session.zeros(y.shape));
-      let first: readonly Tensor[] | undefined;
+      let ends: readonly Tensor[] = [];
       for (let group = 0; group < plan.groups; group++) {
         const done = await this.#runGroup(job, group, totals);
         session.drop(totals);
-        totals = done.totals;
-        first ??= done.prelude;
+        ({ totals, ends } = done);
       }
-      const { index } = problem;
-      const results = await session.read([...totals, ...first!.slice(0, index ? 3 : 2)]);
+      const results = await session.read([...totals, ...ends]);
       const sums = results.slice(0, totals.length - 1);
       sums.forEach((a, i) => assertFinite(job.results[i]!, a));
-      const [baselineScore, outputs, ...rest] = results.slice(sums.length);
+      const [baselineScore, outputs, score, targets] = results.slice(sums.length);
       return {
         totals: sums,
         outputs: outputs!,
-        targets: index ? rest[0] : undefined,
-        score: rest.at(-1)!,
+        targets,
+        score: score!,
         baselineScore: baselineScore!,
-        plan: this.#report(plan, programs, before),
+        plan: {
+          chunks: plan.groups * plan.chunksPerGroup,
+          stepsPerChunk: plan.stepsPerChunk * plan.baselinesPerGroup,
+          bytes: costOf(programs).bytes,
+          dispatchesPerChunk: programs.chunk.program.plan.dispatches,
+          dispatches: counters.dispatches - before.dispatches,
+          submits: counters.submits - before.submits,
+          pipelines: new Set(partsOf(programs).flatMap((p) => p.steps.map((step) => step.wgsl))).size,
+          flops: session.flops,
+        },
       };
     } finally {
       session.close();
     }
   }
 
-  /** All nodes of one group of baselines: prelude, chunks, finale. */
+  /** All nodes of one group of baselines: prelude, chunks, finale. Beyond the last baseline it is repeated, with weight 0. */
   async #runGroup(job: Job, group: number, totals: readonly Tensor[]) {
-    const { session, programs, plan } = job;
-    const m = plan.baselinesPerGroup;
-    const members = Array.from({ length: m }, (_, i) => group * m + i);
-    const { prelude, index, startScore, values } = this.encodePrelude(session, programs.prelude.program, members);
+    const { session, programs, plan, points, given } = job;
+    const count = this.baselineCount;
+    const members = Array.from({ length: plan.baselinesPerGroup }, (_, i) => group * plan.baselinesPerGroup + i);
+    const rows = members.map((member) => Math.min(member, count - 1));
+    const { ends, index, startScore, values } = this.encodePrelude(session, programs.prelude.program, rows);
+    const run = ({ program, graph }: Compiled<PathGraph>, inputs: readonly Tensor[]): Tensor[] =>
+      session.encode(program, [...this.side(graph), ...index, ...inputs]);
     const boundary = values.slice(0, 2 * this.shape.boundary.length);
     const differences = values.slice(boundary.length);
-    const extras = this.#encodePrepare(job, index, differences);
+    const extras = programs.prepare ? run(programs.prepare, [...given, ...differences]) : [];
     let sums = programs.chunk.graph.outputs.map((y) => session.zeros(y.shape));
-    for (let chunk = 0; chunk < plan.chunksPerGroup; chunk++) {
-      const last = group === plan.groups - 1 && chunk === plan.chunksPerGroup - 1;
-      const points = this.#chunkPoints(job, members, chunk * plan.stepsPerChunk).map((t) => session.keep(t));
-      const inputs = [...this.side(programs.chunk.graph), ...index, ...boundary, ...extras, ...points, ...sums];
-      const next = session.encode(programs.chunk.program, inputs);
-      session.drop([...points, ...sums]);
+    for (let at = 0; at < points.steps; at += plan.stepsPerChunk) {
+      const batch = job.perExample ? this.problem.target.batch : undefined;
+      const chunk = { at, count: plan.stepsPerChunk, batch };
+      const used = pointTensors(this.device, points, rows, chunk).map((t) => session.keep(t));
+      const next = run(programs.chunk, [...boundary, ...extras, ...used, ...sums]);
+      session.drop([...used, ...sums]);
       sums = next;
-      if (!last) await session.flush();
-      job.progress?.(this.#evaluationsOf(job, group, chunk));
+      const last = at + plan.stepsPerChunk >= points.steps;
+      if (!last || group < plan.groups - 1) await session.flush();
+      // Without the evaluations that only fill the chunk up.
+      job.progress?.(members.filter((m) => m < count).length * Math.min(plan.stepsPerChunk, points.steps - at));
     }
-    const weights = session.keep(this.device.tensor(members.map((i) => this.set.weights[i] ?? 0)));
-    const inputs = [
-      ...[...this.side(programs.finale.graph), ...index, ...job.given, ...extras],
-      ...[...sums, ...differences, startScore, weights, ...totals],
-    ];
-    const next = session.encode(programs.finale.program, inputs);
+    const weights = session.keep(this.device.tensor(members.map((m) => this.set.weights[m] ?? 0)));
+    const next = run(programs.finale, [...given, ...extras, ...sums, ...differences, startScore, weights, ...totals]);
     session.drop([...sums, ...values, ...extras, weights]);
-    return { totals: next, prelude };
+    return { totals: next, ends };
   }
 
-  #encodePrepare({ programs, session, given }: Job, index: readonly Tensor[], differences: readonly Tensor[]) {
-    const { prepare } = programs;
-    if (!prepare) return [];
-    return session.encode(prepare.program, [...this.side(prepare.graph), ...index, ...given, ...differences]);
-  }
-
-  /** Gradients per example that a chunk evaluates, without those that only fill it up. */
-  #evaluationsOf({ plan, points }: Job, group: number, chunk: number): number {
-    const baselines = Math.min(plan.baselinesPerGroup, this.baselineCount - group * plan.baselinesPerGroup);
-    return baselines * Math.min(plan.stepsPerChunk, points.steps - chunk * plan.stepsPerChunk);
-  }
-
-  /** Boundary values, their tangents and x - x' for some baselines, and the scores at both ends. */
+  /**
+   * Boundary values, their tangents and x - x' for some baselines; the scores there; and at the input (`ends`) output, score
+   * and target, if there is one.
+   */
   encodePrelude(session: Session, program: Program, members: readonly number[]) {
-    const { problem } = this;
-    const starts = this.starting.map((node, i) =>
-      session.keep(
-        stacked(
-          this.device,
-          node,
-          members.map((m) => this.#baselineAt(m)[i]!),
-        ),
-      ),
-    );
+    const { problem, device } = this;
+    const starts = this.starting.map((node, i) => {
+      const arrays = members.map((m) => this.set.baselines[m]![i]!);
+      return session.keep(stacked(device, node, arrays));
+    });
     const classes = classIndices(this.options.target, problem.target.batch);
-    const target = classes && problem.index ? [session.keep(this.device.tensor(classes, [classes.length], "i32"))] : [];
-    const prelude = session.encode(program, [...this.#inputs, ...target, ...starts]);
+    const target = classes && problem.index ? [session.keep(device.tensor(classes, [classes.length], "i32"))] : [];
+    const [output, ...rest] = session.encode(program, [...this.#inputs, ...target, ...starts]);
     session.drop([...target, ...starts]);
-    const index = problem.index ? [prelude[1]!] : [];
-    const [, startScore, ...values] = prelude.slice(1 + index.length);
-    return { prelude, index, startScore: startScore!, values };
-  }
-
-  /** Beyond the last baseline it is repeated, with weight 0. */
-  #baselineAt(member: number): readonly HostArray[] {
-    return this.set.baselines[Math.min(member, this.baselineCount - 1)]!;
-  }
-
-  #chunkPoints({ points, plan, perExample }: Job, members: readonly number[], at: number): [Tensor, Tensor] {
-    const rows = members.map((m) => Math.min(m, this.baselineCount - 1));
-    const batch = perExample ? this.problem.target.batch : undefined;
-    return pointTensors(this.device, points, rows, { at, count: plan.stepsPerChunk, batch });
+    const index = problem.index ? rest.splice(0, 1) : [];
+    const [score, startScore, ...values] = rest;
+    return { ends: [output!, score!, ...index], index, startScore: startScore!, values };
   }
 
   side({ side }: PathGraph): Tensor[] {
     return side.map((x) => this.#inputs[this.problem.inputs.indexOf(x)]!);
-  }
-
-  #report(plan: ChunkPlan, programs: Programs, before: { submits: number; dispatches: number }): Plan {
-    const { prelude, prepare, chunk, finale } = programs;
-    const once = [prelude, finale, ...(prepare ? [prepare] : [])];
-    const texts = new Set(partsOf(programs).flatMap((p) => p.steps.map((s) => s.wgsl)));
-    const chunks = plan.groups * plan.chunksPerGroup;
-    return {
-      chunks,
-      stepsPerChunk: plan.stepsPerChunk * plan.baselinesPerGroup,
-      bytes: costOf(programs).bytes,
-      dispatchesPerChunk: chunk.program.plan.dispatches,
-      dispatches: this.device.counters.dispatches - before.dispatches,
-      submits: this.device.counters.submits - before.submits,
-      pipelines: texts.size,
-      flops:
-        plan.groups * once.reduce((sum, { program }) => sum + program.plan.flops, 0) +
-        chunks * chunk.program.plan.flops,
-    };
   }
 }
 

@@ -41,8 +41,8 @@ export interface Programs {
   readonly finale: Compiled<PathGraph>;
 }
 
-export const partsOf = ({ prelude, prepare, chunk, finale }: Programs): Program[] =>
-  [prelude, ...(prepare ? [prepare] : []), chunk, finale].map(({ program }) => program);
+export const partsOf = (programs: Programs): Program[] =>
+  Object.values(programs).map(({ program }: Compiled<Graph>) => program);
 
 /** Inputs that a run uploads or makes itself, by name; sums and totals are read from one buffer and written to another. */
 const OWN_INPUTS = {

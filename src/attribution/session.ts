@@ -9,6 +9,8 @@ import type { RunOptions } from "./types.ts";
 
 /** Tensors and commands of one run: everything is freed at the end, whatever happens. */
 export class Session {
+  /** Operations encoded so far. */
+  flops = 0;
   #commands: Commands;
   readonly #tensors: Tensor[] = [];
   readonly #dropped: Tensor[] = [];
@@ -39,14 +41,19 @@ export class Session {
   }
 
   encode(program: Program, inputs: readonly Tensor[]): Tensor[] {
+    this.flops += program.plan.flops;
     return program.encode(this.#commands, inputs).map((t) => this.keep(t));
+  }
+
+  #renew(): void {
+    this.#commands = new Commands(this.#device);
+    this.#dropped.splice(0).forEach((t) => t.dispose());
   }
 
   /** Submits what was encoded. Waits for the submit before this one, so that two are in flight and progress is real. */
   async flush(): Promise<void> {
     this.#commands.submit();
-    this.#commands = new Commands(this.#device);
-    this.#dropped.splice(0).forEach((t) => t.dispose());
+    this.#renew();
     const previous = this.#pending;
     this.#pending = this.#device.gpu.queue.onSubmittedWorkDone();
     await previous;
@@ -57,8 +64,7 @@ export class Session {
   /** Submits what was encoded and copies tensors to the host, with one wait for both. */
   async read(tensors: readonly Tensor[]): Promise<HostArray[]> {
     const arrays = await this.#commands.submitAndRead(tensors);
-    this.#commands = new Commands(this.#device);
-    this.#dropped.splice(0).forEach((t) => t.dispose());
+    this.#renew();
     this.#signal?.throwIfAborted();
     return arrays;
   }

@@ -160,7 +160,7 @@ export interface TokenInteractionsOptions extends Omit<IntegratedHessiansOptions
   readonly vocabulary?: number;
 }
 
-export interface TokenInteractions extends Omit<IntegratedHessiansResult, "attributions" | "features"> {
+export interface TokenInteractions extends Omit<IntegratedHessiansResult, "attributions"> {
   /** Integrated Gradients of the tokens from the same nodes: [B, T]. */
   readonly attributions: HostArray;
   /** [B, T, T]: rows sum to the attributions of their tokens, all entries to f(x) - f(x'). */
@@ -193,7 +193,7 @@ export async function tokenInteractions(
         `${formatShape(ends[0]!.shape)} and scores ${formatShape(score.shape)}`,
     );
   const groups = tokenGroups(shape[0]!, shape[1]!);
-  const { features: _, ...result } = await integratedHessians(model, input, { ...rest, layer, baselineOf, groups });
+  const result = await integratedHessians(model, input, { ...rest, layer, baselineOf, groups });
   const { attributions } = result;
   const own = isArrayInput(input)
     ? (attributions as HostArray)

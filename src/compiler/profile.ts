@@ -1,6 +1,7 @@
 // Times single dispatches with timestamp queries.
 import { ArgumentError } from "../tensor/errors.ts";
 import type { Device } from "../tensor/device.ts";
+import { BufferUsage } from "../tensor/pool.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Commands } from "./commands.ts";
 import type { Program } from "./program.ts";
@@ -14,8 +15,9 @@ export interface DispatchTime {
 
 /** A query set holds at most 4096 timestamps, two for each dispatch. */
 const PER_SET = 2048;
-/** Values of GPUBufferUsage and GPUMapMode, which Node does not define. */
-const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = { QUERY_RESOLVE: 512, COPY_SRC: 4, COPY_DST: 8, MAP_READ: 1 };
+/** Values of GPUBufferUsage and GPUMapMode, which Node does not define; more of them in {@link BufferUsage}. */
+const QUERY_RESOLVE = 512;
+const MAP_MODE_READ = 1;
 
 /**
  * Time of every dispatch of a program on its device: the best of `repetitions` runs (default 5).
@@ -75,8 +77,8 @@ async function timeSome(
 ): Promise<number[]> {
   const size = 16 * count;
   const querySet = gpu.createQuerySet({ type: "timestamp", count: 2 * count });
-  const resolved = gpu.createBuffer({ size, usage: QUERY_RESOLVE | COPY_SRC });
-  const staging = gpu.createBuffer({ size, usage: MAP_READ | COPY_DST });
+  const resolved = gpu.createBuffer({ size, usage: QUERY_RESOLVE | BufferUsage.COPY_SRC });
+  const staging = gpu.createBuffer({ size, usage: BufferUsage.MAP_READ | BufferUsage.COPY_DST });
   try {
     const encoder = gpu.createCommandEncoder();
     for (let i = 0; i < count; i++) {
@@ -88,7 +90,7 @@ async function timeSome(
     encoder.resolveQuerySet(querySet, 0, 2 * count, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
     gpu.queue.submit([encoder.finish()]);
-    await staging.mapAsync(MAP_READ);
+    await staging.mapAsync(MAP_MODE_READ);
     const stamps = new BigUint64Array(staging.getMappedRange());
     return Array.from({ length: count }, (_, i) => Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e6);
   } finally {

@@ -17,33 +17,33 @@ export const withoutRule = (name: string) => (): never => {
 /** A function input, bound at run time. */
 export const inputPrimitive = /* @__PURE__ */ primitive<{ name: string }>({
   name: "input",
-  aval: withoutRule("input"),
+  aval: /* @__PURE__ */ withoutRule("input"),
   lowering: { kind: "leaf" },
-  batch: withoutRule("input"),
+  batch: /* @__PURE__ */ withoutRule("input"),
 });
 
 /** A tensor captured by a traced function; its contents are read when the program runs. */
 export const constantPrimitive = /* @__PURE__ */ primitive<{ tensor: Tensor }>({
   name: "constant",
-  aval: withoutRule("constant"),
+  aval: /* @__PURE__ */ withoutRule("constant"),
   lowering: { kind: "leaf" },
-  batch: withoutRule("constant"),
+  batch: /* @__PURE__ */ withoutRule("constant"),
 });
 
 /** One number at every position; never stored, always part of the kernels that use it. */
 export const fillPrimitive = /* @__PURE__ */ primitive<{ value: number }>({
   name: "fill",
-  aval: withoutRule("fill"),
+  aval: /* @__PURE__ */ withoutRule("fill"),
   lowering: { kind: "leaf" },
-  batch: withoutRule("fill"),
+  batch: /* @__PURE__ */ withoutRule("fill"),
 });
 
 /** 0, 1, 2, ... along one axis, i32; never stored, always part of the kernels that use it. */
 export const iotaPrimitive = /* @__PURE__ */ primitive<Record<never, never>>({
   name: "iota",
-  aval: withoutRule("iota"),
+  aval: /* @__PURE__ */ withoutRule("iota"),
   lowering: { kind: "leaf" },
-  batch: withoutRule("iota"),
+  batch: /* @__PURE__ */ withoutRule("iota"),
 });
 
 /**

@@ -116,7 +116,7 @@ const lengthened: Primitive<{ length: number }> = /* @__PURE__ */ primitive<{ le
       return [{ argument: 0, index: Index.ofAxes(x!.shape, axes, context), when }];
     },
   },
-  batch: withoutRule("lengthened"),
+  batch: /* @__PURE__ */ withoutRule("lengthened"),
 });
 
 /** A long sum in two stages. It is lengthened with zeros to a rectangle; they are index arithmetic. */

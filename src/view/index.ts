@@ -41,3 +41,4 @@ export {
 } from "./strip.ts";
 export { type ChartText, escapeText } from "./svg.ts";
 export { type TextMatrixOptions, textMatrix } from "./text-matrix.ts";
+export { type ColouredTokensOptions, colouredTokens } from "./tokens.ts";

@@ -19,6 +19,7 @@ import { withCleanDevice } from "../gpu.ts";
 import { random } from "../kernels/run.ts";
 
 const TABLE = [0.5, -1, 2, 0.25, -0.75, 1.5]; // [3, 2]
+const total = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
 const rowSum = (id: number): number => TABLE[2 * id]! + TABLE[2 * id + 1]!;
 
 /** s1 s2 + s3^2 with s_t the sum of the embedding of token t. */
@@ -148,10 +149,10 @@ describe("a transformer", () => {
       const largest = Math.max(...interactions.data.map(Math.abs));
       const tolerance = 2e-4 * largest;
       for (let t = 0; t < T; t++) {
-        const row = interactions.data.slice(t * T, (t + 1) * T).reduce((a, b) => a + b, 0);
+        const row = total(interactions.data.slice(t * T, (t + 1) * T));
         expect(Math.abs(row - attributions.data[t]!)).toBeLessThan(tolerance);
       }
-      expect(Math.abs(interactions.data.reduce((a, b) => a + b, 0) - difference)).toBeLessThan(T * tolerance);
+      expect(Math.abs(total(interactions.data) - difference)).toBeLessThan(T * tolerance);
       expect(symmetryError).toBeLessThan(1e-4);
       // Integrated Gradients on their own, with their own nodes.
       const ig = await integratedGradients(model, ids, {

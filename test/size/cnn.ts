@@ -1,8 +1,6 @@
 // Integrated Gradients of a convolutional network written by hand.
-import { hostArray, openDevice } from "../../src/tensor/index.ts";
 import { integratedGradients } from "../../src/attribution/index.ts";
-import { add, conv2d, matmul, maxPool2d, relu, reshape } from "../../src/kernels/index.ts";
-import type { Value } from "../../src/graph/node.ts";
+import { add, conv2d, hostArray, matmul, maxPool2d, openDevice, relu, reshape, type Value } from "../../src/index.ts";
 
 const device = await openDevice();
 const response = await fetch("weights.bin");

@@ -1,8 +1,6 @@
 // Integrated Gradients of a dense network written by hand.
-import { hostArray, openDevice } from "../../src/tensor/index.ts";
 import { integratedGradients } from "../../src/attribution/index.ts";
-import { add, matmul, relu } from "../../src/kernels/index.ts";
-import type { Value } from "../../src/graph/node.ts";
+import { add, hostArray, matmul, openDevice, relu, type Value } from "../../src/index.ts";
 
 const device = await openDevice();
 const response = await fetch("weights.bin");

@@ -1,50 +1,61 @@
-// What a bundler keeps of the package: only what a page uses. `npm run size` compares the sizes themselves.
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
-import { describe, expect, test } from "vitest";
-import { wgslForEsbuild } from "../../scripts/wgsl.mjs";
+// What a bundler keeps of the built package: only what a page uses. `npm run size` compares the sizes themselves.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildLibrary, root } from "../../scripts/library.mjs";
+import { bundlePage, pages } from "../../scripts/pages.mjs";
+import { compactWgsl } from "../../scripts/wgsl.mjs";
 
-const folder = fileURLToPath(new URL(".", import.meta.url));
-const budget = JSON.parse(readFileSync(`${folder}budget.json`, "utf8")) as Record<string, number>;
+const budget = JSON.parse(readFileSync(join(root, "test/size/budget.json"), "utf8")) as Record<string, number>;
 
-/** Sources that a page's bundle holds something of, and the bundle. */
-async function bundle(page: string): Promise<{ files: string[]; text: string }> {
-  const { metafile, outputFiles } = await build({
-    entryPoints: [`${folder}${page}.ts`],
-    bundle: true,
-    minify: true,
-    write: false,
-    metafile: true,
-    format: "esm",
-    target: "es2022",
-    logLevel: "silent",
-    plugins: [wgslForEsbuild],
-  });
-  const [output] = Object.values(metafile.outputs);
-  const kept = Object.entries(output!.inputs).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
-  return { files: kept.map(([file]) => file), text: outputFiles[0]!.text };
-}
+let library: string;
+const bundles = new Map<string, { start: string; later: string; gzip: number }>();
+beforeAll(async () => {
+  library = mkdtempSync(join(tmpdir(), "aumann-pages-"));
+  await buildLibrary(library);
+  for (const page of pages) bundles.set(page, await bundlePage(page, library));
+});
+afterAll(() => rmSync(library, { recursive: true }));
+const textOf = (page: string): string => bundles.get(page)!.start;
+
+const folder = join(root, "src/kernels/wgsl");
+const kernels = readdirSync(folder).map((file) => {
+  const text = compactWgsl(readFileSync(join(folder, file), "utf8"));
+  return { name: file.replace(".wgsl", ""), text };
+});
+/** The kernels whose text a page holds. */
+const kernelsOf = (page: string): string[] =>
+  kernels.filter(({ text }) => textOf(page).includes(text)).map(({ name }) => name);
 
 describe("bundles", () => {
-  test("of a dense network hold no convolution and no pooling", async () => {
-    const { files, text } = await bundle("mlp");
-    expect(files.filter((file) => /kernels.*(conv|pool|window)/.test(file))).toEqual([]);
-    expect(text).not.toMatch(/conv2d|maxPool/);
-    expect(files.some((file) => file.endsWith("matmul.wgsl"))).toBe(true);
+  test("hold the kernels of the operations that a page uses, and no others", () => {
+    expect(kernelsOf("tensor")).toEqual([]);
+    const dense = ["argmax", "logsumexp", "matmul", "matmul_shared", "reduce_sum"];
+    expect(kernelsOf("mlp")).toEqual(dense);
+    const [convolution, pooling] = [/^conv_/, /_window$/];
+    for (const name of kernelsOf("cnn").filter((name) => !dense.includes(name)))
+      expect(convolution.test(name) || pooling.test(name), name).toBe(true);
+    expect(kernelsOf("cnn").filter((name) => convolution.test(name)).length).toBeGreaterThan(2);
+    expect(kernelsOf("all").filter((name) => /^(conv|lstm)_/.test(name)).length).toBeGreaterThan(6);
   });
 
-  test("of a convolutional network hold its kernels", async () => {
-    const { files } = await bundle("cnn");
-    expect(files.some((file) => /wgsl\/conv_/.test(file))).toBe(true);
+  test("of a dense network hold no convolution, no pooling, no recurrence, not even their names", () => {
+    expect(textOf("mlp")).not.toMatch(/conv2d|maxPool|lstm|scatter|gather|softmaxTangent/);
+    expect(textOf("all")).toMatch(/conv2d/);
   });
 
-  for (const page of Object.keys(budget)) {
-    test(`of page "${page}" hold no reader, drawing, training or reference code`, async () => {
-      const { files } = await bundle(page);
-      expect(
-        files.filter((file) => /node_modules|src\/(cli|view|reference|nn\/(import|train|optimise))|battery/.test(file)),
-      ).toEqual([]);
+  test("hold no text that only some programs ask for", () => {
+    expect(textOf("mlp")).not.toMatch(/timestamp queries|dispatches, /);
+    expect(textOf("all")).toMatch(/timestamp queries/);
+  });
+
+  for (const page of ["tensor", "mlp", "cnn"]) {
+    test(`of page "${page}" hold no reader, drawing, training or code for Node`, () => {
+      expect(textOf(page)).not.toMatch(/safetensors|<svg|epochs|protobuf|VK_DRIVER_FILES/);
+      expect(bundles.get(page)!.later).toMatch(/VK_DRIVER_FILES/);
     });
   }
+
+  test("all have a budget", () => expect(Object.keys(budget).sort()).toEqual([...pages].sort()));
 });

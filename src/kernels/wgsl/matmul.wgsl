@@ -4,8 +4,8 @@
 // turn of a loop: hence large tiles and two k at a turn, until the loop outgrows the processor's cache for instructions.
 const TM = 8u; // tune
 const TN = 16u; // tune
-// 4 and vec4<f32> for an operand that is contiguous along its rows of C (columns of C) with an extent that is a multiple
-// of 4: it is then loaded four elements at a time.
+// 4 and vec4<f32> where elements of A in one column (of B in one row) lie side by side and their number is a multiple of 4:
+// four are then loaded at once.
 const UNIT_A = 1u; // tune
 const UNIT_B = 1u; // tune
 alias LoadA = f32; // tune

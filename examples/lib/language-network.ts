@@ -1,0 +1,1 @@
+import * as nn from "../../src/nn/index.ts";
