@@ -18,5 +18,7 @@ export * from "./kernels/index.ts";
 export { compile, Program, type ProgramPlan } from "./compiler/program.ts";
 export { Commands } from "./compiler/commands.ts";
 export { explain, type ExplainOptions } from "./compiler/explain.ts";
+export { tune, type TuneResult } from "./compiler/tune.ts";
+export { tuningOf, useTuning } from "./compiler/tuning.ts";
 export { profile, type DispatchTime } from "./compiler/profile.ts";
 export * from "./autograd/index.ts";

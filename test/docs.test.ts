@@ -100,6 +100,18 @@ describe("pages that run as they stand", () => {
     [0.5 * second(0.5), -1 * second(1)].forEach((value, i) => expect(product[0][i]).toBeCloseTo(value, 4));
   });
 
+  test("docs/sequences.md", async () => {
+    const printed = await run("docs/sequences.md");
+    expect(printed.length).toBeGreaterThan(0);
+    const [perToken, delta] = printed[0] as [Float32Array, Float32Array];
+    expect([...perToken, ...delta].every(Number.isFinite)).toBe(true);
+    expect(printed[1]).toEqual([true]);
+  });
+
+  test("docs/performance.md", async () => {
+    expect(await run("docs/performance.md")).toEqual([[1]]);
+  });
+
   test("docs/view.md", async () => {
     expect((await run("docs/view.md"))[0]!.every((length) => (length as number) > 0)).toBe(true);
   });

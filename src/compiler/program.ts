@@ -181,11 +181,7 @@ export class Program {
     });
   }
 
-  #bufferLookup(
-    inputs: readonly Tensor[],
-    slots: readonly Allocation[],
-    results: ReadonlyMap<Node, Allocation>,
-  ) {
+  #bufferLookup(inputs: readonly Tensor[], slots: readonly Allocation[], results: ReadonlyMap<Node, Allocation>) {
     const bound = new Map(this.graph.inputs.map((node, i) => [node, inputs[i]!.allocation.buffer]));
     return (node: Node): GPUBuffer => {
       const slot = this.memory.slotOf.get(node);

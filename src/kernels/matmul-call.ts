@@ -39,6 +39,8 @@ const FOUR = "vec4<f32>";
 const FULL_REGISTERS = 4;
 /** What a row or column of a register tile costs (a load), in elements of the tile (a multiply-add). */
 const LOAD_COST = 9;
+/** Operations that take a fraction of a millisecond with any tile. */
+const SMALL_PRODUCT = 5e5;
 /** Workgroups that fill most of a GPU. */
 const FULL_SHARED = 32;
 
@@ -82,8 +84,12 @@ export function matmulCall(product: Product, { software }: Capabilities): Kernel
   return software ? registers(product, registerTile(product)) : shared(product, sharedTile(product));
 }
 
-/** The tile with the least estimated time, by costs measured on SwiftShader; too few tiles leave lanes idle. */
+/**
+ * The tile with the least estimated time, by costs measured on SwiftShader; too few tiles leave lanes idle. All small
+ * products share one, since a pipeline takes longer to build than hundreds of them to run.
+ */
 function registerTile(product: Product): readonly [number, number] {
+  if (flopsOf(product) < SMALL_PRODUCT) return [4, 4];
   const cost = ([rows, columns]: readonly [number, number]): number =>
     Math.max(FULL_REGISTERS, tilesOf(product, rows, columns)) * (rows * columns + LOAD_COST * (rows + columns));
   return REGISTERS.reduce((best, tile) => (cost(tile) < cost(best) ? tile : best));
