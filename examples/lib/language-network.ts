@@ -3,7 +3,12 @@
 import { compile } from "../../src/compiler/program.ts";
 import { crossEntropy } from "../../src/nn/losses.ts";
 import * as nn from "../../src/nn/index.ts";
+import { iota } from "../../src/graph/leaves.ts";
+import type { Value } from "../../src/graph/node.ts";
+import { equal, select } from "../../src/kernels/choice.ts";
 import { takeTarget } from "../../src/kernels/gather.ts";
+import { matmul } from "../../src/kernels/matmul.ts";
+import { expandDims } from "../../src/kernels/movement.ts";
 import { sliceAxis } from "../../src/kernels/slice.ts";
 import { logSoftmax } from "../../src/kernels/softmax.ts";
 import type { Device } from "../../src/tensor/device.ts";
@@ -57,8 +62,8 @@ export async function trainLanguage(
   const { steps, learningRate, seed } = settings;
   const network = languageNetwork(settings, "sequence");
   const { parameters } = await nn.train(device, {
-    parameters: network.init(device, `language/${seed}`),
-    loss: (p, ids, next) => crossEntropy(network.apply(p, ids), next),
+    parameters: initial(network.init(device, `language/${seed}`), tokens, settings),
+    loss: (p, ids, next) => crossEntropy(network.apply(p, ids, embeddedByProduct(p, ids, settings.vocabulary)), next),
     optimiser: falling(nn.adam({ learningRate }), steps),
     batches: windows(tokens, settings),
     reportEvery: 10,
@@ -70,6 +75,25 @@ export async function trainLanguage(
     signal.throwIfAborted();
   }
   return parameters;
+}
+
+/** The last bias starts as the logarithms of the words' frequencies: they need not be learnt. */
+function initial(parameters: Record<string, Tensor>, tokens: Int32Array, { vocabulary }: NetworkSettings) {
+  const counts = new Float32Array(vocabulary).fill(1);
+  for (const id of tokens) counts[id]!++;
+  const { "output.bias": zeros, ...others } = parameters;
+  const bias = zeros!.device.tensor(hostArray(counts.map((count) => Math.log(count / tokens.length))));
+  zeros!.dispose();
+  return { ...others, "output.bias": bias };
+}
+
+/**
+ * The same embedding as a product with ones and zeros. Its gradient is one more product, where that of a look-up compares
+ * each row of the table with each word of the batch: much slower for a thousand words.
+ */
+function embeddedByProduct(parameters: nn.Parameters, ids: Value, vocabulary: number): nn.Tap {
+  const chosen = select(equal(expandDims(ids, -1), iota(vocabulary)), 1, 0);
+  return (name, value) => (name === "embedding" ? matmul(chosen, parameters["embedding.weight"]!) : value);
 }
 
 /** Words [B, T], and the words that follow each of them. */

@@ -49,7 +49,7 @@ describe("chunks", () => {
         const whole = await run(DEFAULT_MEMORY_BUDGET);
         expect(whole.plan).toMatchObject({ chunks: 1, stepsPerChunk: 7 });
         const sizes = new Set<number>();
-        for (let budget = whole.plan.bytes; budget > 64; budget *= 0.75) {
+        for (let budget = whole.plan.bytes; budget > 64; budget *= 0.9) {
           const result = await run(budget).catch((error: Error) => error);
           // Below the cost of one step there is nothing left to divide.
           if (result instanceof Error) {

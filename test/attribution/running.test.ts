@@ -61,7 +61,8 @@ describe("the work", () => {
       }
       expect(counts[1]).toEqual(counts[0]);
       expect(counts[2]).toEqual(counts[0]);
-      expect(counts[0]![1]).toBeLessThan(20);
+      // Software adapters run short passes of their own after each product.
+      expect(counts[0]![1]).toBeLessThan(model.device.info.software ? 30 : 20);
     }));
 
   test("shares its pipelines between numbers of steps and batch sizes", () =>
