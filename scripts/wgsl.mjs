@@ -45,7 +45,7 @@ const separates = (before, after) =>
  * Short names for what the kernels of this package declare. One injective map for all files, so that scopes need no
  * attention and equal lines stay equal, which compresses well. What the compiler and generated code refer to
  * (src/compiler/step.ts) keeps its name: `main`, `store(i, v)`, `load_NAME(i)` and the binding NAME, `out`, constants in
- * capitals, and `safe_` functions.
+ * capitals, aliases, and `safe_` functions.
  */
 function shortNames(codes) {
   const counts = new Map();

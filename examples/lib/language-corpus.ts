@@ -90,7 +90,10 @@ export const END = "⟨end⟩";
 
 /** Words in lower case, with "don't" and "self-made" in one piece; figures as one token; . , ; : ? ! and -- each as one. */
 export function tokenise(text: string): string[] {
-  const plain = text.toLowerCase().replace(/[\u2018\u2019]/g, "'").replace(/[\u2013\u2014]/g, "--");
+  const plain = text
+    .toLowerCase()
+    .replace(/[\u2018\u2019]/g, "'")
+    .replace(/[\u2013\u2014]/g, "--");
   const found = plain.match(/\p{L}+(?:['-]\p{L}+)*|\d+(?:[.,]\d+)*|--|[.,;:?!]/gu) ?? [];
   return found.map((token) => (/^\d/.test(token) ? NUMBER : token));
 }

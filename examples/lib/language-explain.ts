@@ -8,6 +8,7 @@ import { takeTarget } from "../../src/kernels/gather.ts";
 import { logSoftmax } from "../../src/kernels/softmax.ts";
 import { modelFunction, type Model } from "../../src/nn/index.ts";
 import { hostArray, type HostArray } from "../../src/tensor/host.ts";
+import { largestMagnitude } from "./statistics.ts";
 
 /** Contexts of T words, and the word that follows each. */
 export interface Contexts {
@@ -88,7 +89,7 @@ export async function wordInteractions(
   return {
     matrix: Float32Array.from(found.interactions.data),
     attributions: Float32Array.from(found.attributions.data),
-    residual: found.residuals.data.reduce((most, r) => Math.max(most, Math.abs(r)), 0),
+    residual: largestMagnitude(found.residuals.data),
     delta: found.delta.data[0]!,
     symmetry: found.symmetryError,
   };
@@ -141,14 +142,10 @@ export async function replacementDrops(
   const [count, length] = ids.shape as [number, number];
   // The context as it is, then with each of its words replaced.
   const shape = [length + 1, length];
-  const program = compile(
-    model.device,
-    (x, target) => takeTarget(logSoftmax(modelFunction(model)(x)), target),
-    [
-      { shape, dtype: "i32" },
-      { shape: [length + 1], dtype: "i32" },
-    ],
-  );
+  const program = compile(model.device, (x, target) => takeTarget(logSoftmax(modelFunction(model)(x)), target), [
+    { shape, dtype: "i32" },
+    { shape: [length + 1], dtype: "i32" },
+  ]);
   const drops = new Float32Array(count * length);
   for (let k = 0; k < count; k++) {
     signal.throwIfAborted();
@@ -156,7 +153,10 @@ export async function replacementDrops(
     const variants = Int32Array.from({ length: shape[0]! * length }, (_, i) => {
       return Math.floor(i / length) - 1 === i % length ? replacement : own[i % length]!;
     });
-    const inputs = [hostArray(variants, shape, "i32"), hostArray(new Int32Array(length + 1).fill(next[k]!), [length + 1], "i32")];
+    const inputs = [
+      hostArray(variants, shape, "i32"),
+      hostArray(new Int32Array(length + 1).fill(next[k]!), [length + 1], "i32"),
+    ];
     const tensors = inputs.map((array) => model.device.tensor(array));
     try {
       const [logs] = await program.runAndRead(tensors);

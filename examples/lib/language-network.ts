@@ -143,7 +143,7 @@ export async function logProbabilities(
       ids.dispose();
       next.dispose();
     }
-    onProgress?.(from + batch);
+    onProgress?.(Math.min(from + batch, starts.length));
   }
   return Float64Array.from(found);
 }

@@ -72,7 +72,6 @@ export function hessianIntegrand(shape: PathShape, request: HessianRequest): Int
   return {
     key: `hessians ${form} ${tangents} ${rows} ${groups}`,
     results: ["the interactions", "the sums of their rows", ...names],
-    accumulators: (m) => accumulatorShapes(shape, request, m),
     prepare: (m) => prepareGraph(shape, request, m),
     chunk: (m, steps, perExample) => chunkGraph(shape, request, { m, steps, perExample }),
     finale: (m) => finaleGraph(shape, request, m),

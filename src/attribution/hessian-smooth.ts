@@ -75,7 +75,8 @@ export async function smoothingReport(
     ...(targets && { target: Array.from(targets.data) }),
   });
   try {
-    const scores = await scoresOf(path);
+    const { input: at, baseline } = await scoresOf(path);
+    const scores = { input: at, baseline };
     const shift = (a: HostArray, b: HostArray): number => largestOf(a.data.map((v, i) => v - b.data[i]!));
     const moved = Math.max(shift(scores.input, result.scores.input), shift(scores.baseline, result.scores.baseline));
     const { beta, replaced } = smoothing;
@@ -85,8 +86,59 @@ export async function smoothingReport(
   }
 }
 
-/** Scores at the input and, averaged, at the baselines. */
-async function scoresOf(path: PathIntegral): Promise<Explained["scores"]> {
+/**
+ * How far smoothing moves the scores of a network: what `smooth(model, { beta, pool })` replaces, and the scores before it.
+ * The class is that of the network as it is.
+ * @param options beta (default 10), pool, and of path methods: target, score, baseline, layer
+ */
+export async function smoothingShift(
+  model: ModelLike,
+  input: Input,
+  { beta = 10, pool = false, ...options }: PathOptions & Pick<SmoothingOptions, "beta" | "pool"> = {},
+): Promise<SmoothingReport> {
+  const smoothed = smoothModel(model, beta, pool);
+  const target = await chosenTarget(model, input, options);
+  const path = await PathIntegral.open(smoothed, input, { ...options, ...target });
+  try {
+    const kink = firstKink([path.problem.score], path.problem.ends);
+    const scores = await scoresOf(path);
+    return await smoothingReport(
+      model,
+      smoothed,
+      kink,
+      input,
+      { ...options, ...target },
+      { targets: undefined, scores },
+    );
+  } finally {
+    path.dispose();
+  }
+}
+
+/** The predicted class as numbers, so that another network explains the same. */
+async function chosenTarget(
+  model: ModelLike,
+  input: Input,
+  options: PathOptions,
+): Promise<Pick<PathOptions, "target">> {
+  if ((options.target ?? "predicted") !== "predicted") return {};
+  const path = await PathIntegral.open(model, input, options);
+  try {
+    if (!path.problem.index) return {};
+    const { shape, data } = (await scoresOf(path)).outputs;
+    const classes = shape[1]!;
+    const target = Array.from({ length: shape[0]! }, (_, b) => {
+      const row = data.subarray(b * classes, (b + 1) * classes);
+      return row.indexOf(Math.max(...row));
+    });
+    return { target };
+  } finally {
+    path.dispose();
+  }
+}
+
+/** Scores at the input and, averaged, at the baselines; the output at the input. */
+async function scoresOf(path: PathIntegral): Promise<Explained["scores"] & { readonly outputs: HostArray }> {
   const { device, options, set } = path;
   const { program } = path.prelude(path.shape, 1);
   await program.ready();
@@ -96,12 +148,12 @@ async function scoresOf(path: PathIntegral): Promise<Explained["scores"]> {
       const pairs: HostArray[][] = [];
       for (const [member] of set.baselines.entries()) {
         const { ends, startScore, values } = path.encodePrelude(session, program, [member]);
-        pairs.push(await session.read([ends[1]!, startScore]));
+        pairs.push(await session.read([ends[1]!, startScore, ends[0]!]));
         session.drop([...ends, startScore, ...values]);
       }
-      const [input] = pairs[0]!;
+      const [input, , outputs] = pairs[0]!;
       const mean = input!.data.map((_, i) => pairs.reduce((sum, [, at], m) => sum + set.weights[m]! * at!.data[i]!, 0));
-      return { input: input!, baseline: { ...input!, data: mean } };
+      return { input: input!, baseline: { ...input!, data: mean }, outputs: outputs! };
     } finally {
       session.close();
     }

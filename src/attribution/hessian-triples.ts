@@ -147,13 +147,11 @@ async function run(
 // ---- graphs: M baselines, S nodes, Q triples, B examples --------------------------------------------------------------
 
 function tripleIntegrand(shape: PathShape, count: number): Integrand {
-  const batch = batchAxis(shape.problem);
   const request = { rows: 3 * count, groups: undefined };
   const factors = (): Node => input([count, 3], "f32", "factors");
   return {
     key: `triples ${count}`,
     results: ["the interactions"],
-    accumulators: (m) => [[m, 3, count, ...batch]],
     prepare: (m) => prepareGraph(shape, request, m, [factors()]),
     chunk: (m, steps, perExample) => chunkGraph(shape, count, { m, steps, perExample }),
     finale: (m) => finaleGraph(shape, count, m, factors()),

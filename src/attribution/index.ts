@@ -27,7 +27,7 @@ export {
   type IntegratedGradientsOptions,
   type IntegratedGradientsResult,
 } from "./integrated-gradients.ts";
-export type { SmoothingReport } from "./hessian-smooth.ts";
+export { smoothingShift, type SmoothingReport } from "./hessian-smooth.ts";
 export {
   integratedTriples,
   type IntegratedTriplesOptions,

@@ -6,7 +6,7 @@ import { hasKinks } from "../compiler/affine.ts";
 import { PathIntegral, type PathResult } from "./path.ts";
 import { pathRows } from "./path-rows.ts";
 import { rowGraph } from "./path-graphs.ts";
-import { equidistributed, quadrature, type Quadrature, type Rule } from "./quadrature.ts";
+import { assertSteps, equidistributed, quadrature, type Quadrature, type Rule } from "./quadrature.ts";
 import { asGiven } from "./problem.ts";
 import type { Attribution, Input, ModelLike, PathOptions } from "./types.ts";
 
@@ -70,20 +70,18 @@ export async function integratedGradients<I extends Input>(
 }
 
 function checkOptions({ points, rule, steps, tolerance }: IntegratedGradientsOptions): void {
-  if (points && (rule !== undefined || steps !== undefined || tolerance !== undefined)) {
-    throw new ArgumentError("points: explicit nodes and weights exclude rule, steps and tolerance");
-  }
-  if (points && (points.nodes.length === 0 || points.nodes.length !== points.weights.length)) {
-    throw new ArgumentError(
-      `points: ${points.nodes.length} nodes and ${points.weights.length} weights; expected as many of both, at least one`,
-    );
-  }
-  if (points && ![...points.nodes, ...points.weights].every(Number.isFinite))
-    throw new ArgumentError("points: nodes and weights must be finite");
-  if (steps !== undefined && !(Number.isInteger(steps) && steps >= 1))
-    throw new ArgumentError(`steps: expected a whole number >= 1, got ${steps}`);
+  if (steps !== undefined) assertSteps(steps);
   if (tolerance !== undefined && !(tolerance > 0))
     throw new ArgumentError(`tolerance: expected a number > 0, got ${tolerance}`);
+  if (!points) return;
+  if (rule !== undefined || steps !== undefined || tolerance !== undefined)
+    throw new ArgumentError("points: explicit nodes and weights exclude rule, steps and tolerance");
+  const { nodes, weights } = points;
+  if (nodes.length === 0 || nodes.length !== weights.length || ![...nodes, ...weights].every(Number.isFinite)) {
+    throw new ArgumentError(
+      `points: ${nodes.length} nodes and ${weights.length} weights; expected as many of both, at least one, all finite`,
+    );
+  }
 }
 
 type RuleName = IntegratedGradientsResult["rule"];

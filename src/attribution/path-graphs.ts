@@ -65,7 +65,6 @@ export function gradientIntegrand(shape: PathShape): Integrand {
   return {
     key: "gradients",
     results: shape.problem.endNames.map((name) => `the attribution of "${name}"`),
-    accumulators: (baselines) => accumulatorShapes(shape, baselines),
     chunk: (baselines, steps, perExample) => chunkGraph(shape, baselines, steps, perExample),
     finale: (baselines) => finaleGraph(shape, baselines),
   };
@@ -83,12 +82,8 @@ function chunkGraph(shape: PathShape, baselines: number, steps: number, perExamp
   const { nodes, weights } = nodeInputs(shape, baselines, steps, perExample);
   const sums = accumulatorShapes(shape, baselines).map((s) => input(s, "f32", "sum"));
   const rows = pathPoints(shape, ends, nodes, steps);
-  const gradients = boundaryGradients(shape);
-  const present = gradients.filter((g): g is Node => g !== null);
-  const batched = batchAll(present, rows, baselines * steps);
-  const outputs = gradients.map((g, k) => {
-    if (!g) return sums[k]!;
-    const whole = reshape(batched[present.indexOf(g)]!, [baselines, steps, ...g.shape]);
+  const outputs = batchAll(boundaryGradients(shape), rows, baselines * steps).map((g, k) => {
+    const whole = reshape(g, [baselines, steps, ...g.shape.slice(1)]);
     return add(sums[k]!, sum(mul(whole, aligned(weights, whole.shape)), 1));
   });
   const { index } = problem;
@@ -136,6 +131,4 @@ export function rowGraph(problem: Problem, steps: number, outputs: readonly Node
 }
 
 /** Gradients of the score with respect to the attributed values; zeros where it ignores one. */
-export function endGradients(problem: Problem): Node[] {
-  return boundaryGradients({ problem, boundary: problem.ends }).map((g, j) => g ?? fill(problem.ends[j]!.shape, 0));
-}
+export const endGradients = (problem: Problem): Node[] => boundaryGradients({ problem, boundary: problem.ends });

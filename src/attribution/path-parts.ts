@@ -43,7 +43,6 @@ export interface Integrand {
   readonly key: string;
   /** What the totals but the last are, for messages. */
   readonly results: readonly string[];
-  accumulators(baselines: number): readonly Shape[];
   prepare?(baselines: number): PathGraph;
   chunk(baselines: number, steps: number, perExample: boolean): PathGraph;
   finale(baselines: number): PathGraph;
@@ -57,29 +56,18 @@ export const aligned = (lead: Node, value: Shape): Node =>
   reshape(lead, [...lead.shape, ...Array<number>(value.length - lead.shape.length).fill(1)]);
 
 /** Inputs that the network reads otherwise than through the boundary. */
-export function sideInputs({ problem, boundary }: PathShape): Node[] {
-  const cut = new Set(boundary);
-  const seen = new Set<Node>();
-  const stack = [problem.score];
-  for (let node = stack.pop(); node; node = stack.pop()) {
-    if (seen.has(node) || cut.has(node)) continue;
-    seen.add(node);
-    stack.push(...node.inputs);
-  }
-  return problem.inputs.filter((x) => seen.has(x));
-}
+export const sideInputs = ({ problem, boundary }: PathShape): Node[] => sideOf(problem, [problem.score], boundary);
 
-/** Gradient of the score with respect to the boundary; [K, ...] for all classes. Absent where the score ignores a value. */
-export function boundaryGradients({ problem, boundary }: PathShape): (Node | null)[] {
+/** Gradient of the score with respect to the boundary; [K, ...] for all classes. Zeros where the score ignores a value. */
+export function boundaryGradients({ problem, boundary }: PathShape): Node[] {
   const { score, target } = problem;
-  if (target.kind !== "all") return vjpGraph([score], boundary, [fill(score.shape, 1)]);
+  const gradients = (seed: Node): Node[] =>
+    vjpGraph([score], boundary, [seed]).map((g, k) => g ?? fill(boundary[k]!.shape, 0));
+  if (target.kind !== "all") return gradients(fill(score.shape, 1));
   const seed = leafLike(score, [], "class");
-  const one = vjpGraph([score], boundary, [seed]);
   const { batch, classes } = target;
   const seeds = broadcastTo(reshape(unitVectors(fill([classes], 0)), [classes, 1, classes]), [classes, batch, classes]);
-  const present = one.filter((g): g is Node => g !== null);
-  const all = batchAll(present, new Map([[seed, seeds]]), classes);
-  return one.map((g) => (g ? all[present.indexOf(g)]! : null));
+  return batchAll(gradients(seed), new Map([[seed, seeds]]), classes);
 }
 
 /** Inputs of a chunk: the boundary at x' and its tangent along x - x', [M, ...]. */
@@ -134,9 +122,9 @@ export function pullBack({ boundary, problem }: PathShape, cotangents: readonly 
   return batchAll(pulled, given, rows).map((g, j) => reshape(g, [...lead, ...ends[j]!.shape]));
 }
 
-/** Those inputs of the problem that `outputs` read. */
-export function sideOf({ inputs }: Problem, outputs: readonly Node[]): Node[] {
-  const read = new Set(reachable(outputs));
+/** Those inputs of the problem that `outputs` read, other than through the nodes `cut`. */
+export function sideOf({ inputs }: Problem, outputs: readonly Node[], cut: readonly Node[] = []): Node[] {
+  const read = new Set(reachable(outputs, cut));
   return inputs.filter((x) => read.has(x));
 }
 

@@ -11,31 +11,28 @@ export const RULES = ["gauss-legendre", "midpoint", "left", "right", "trapezoid"
 /** `gauss-legendre` for smooth integrands, `midpoint` for those with kinks; all are exact for linear models at any n. */
 export type Rule = (typeof RULES)[number];
 
+/** Where in its cell the node of an evenly weighted rule is. */
+const OFFSETS: Readonly<Partial<Record<Rule, number>>> = { left: 0, midpoint: 0.5, right: 1, trapezoid: 0.5 };
+
 /**
  * @param steps number of nodes, at least 1 (a trapezoid with one node is the midpoint rule)
  * @throws ArgumentError for another rule or number
  */
 export function quadrature(rule: Rule, steps: number): Quadrature {
+  assertSteps(steps);
+  if (rule === "gauss-legendre") return gaussLegendre(steps);
+  if (rule === "trapezoid" && steps > 1) return trapezoid(steps);
+  const offset = OFFSETS[rule];
+  if (offset === undefined) throw new ArgumentError(`rule: expected one of ${RULES.join(", ")}, got ${String(rule)}`);
+  return {
+    nodes: Array.from({ length: steps }, (_, k) => (k + offset) / steps),
+    weights: Array<number>(steps).fill(1 / steps),
+  };
+}
+
+export function assertSteps(steps: number): void {
   if (!Number.isInteger(steps) || steps < 1)
     throw new ArgumentError(`steps: expected a whole number >= 1, got ${steps}`);
-  const uniform = (node: (k: number) => number): Quadrature => ({
-    nodes: Array.from({ length: steps }, (_, k) => node(k)),
-    weights: Array<number>(steps).fill(1 / steps),
-  });
-  switch (rule) {
-    case "gauss-legendre":
-      return gaussLegendre(steps);
-    case "midpoint":
-      return uniform((k) => (k + 0.5) / steps);
-    case "left":
-      return uniform((k) => k / steps);
-    case "right":
-      return uniform((k) => (k + 1) / steps);
-    case "trapezoid":
-      return steps === 1 ? quadrature("midpoint", 1) : trapezoid(steps);
-    default:
-      throw new ArgumentError(`rule: expected one of ${RULES.join(", ")}, got ${String(rule)}`);
-  }
 }
 
 function trapezoid(n: number): Quadrature {

@@ -48,36 +48,40 @@ export interface TargetPlan {
 /** Checks a target against the shape of the output. */
 export function planTarget(output: Value, target: Target): TargetPlan {
   const { shape } = output;
-  if (typeof target === "function" || shape.length < 2) {
-    if (typeof target !== "function" && target !== "predicted") {
-      throw new ArgumentError(
-        `target: the output ${formatShape(shape)} has no class axis; leave the target out, or give a function`,
-      );
-    }
-    return { kind: "function", batch: shape[0] ?? 1, classes: 0 };
+  const [batch = 1, classes = 0] = shape;
+  const hasClasses = shape.length > 1;
+  if (typeof target === "function" || (!hasClasses && target === "predicted"))
+    return { kind: "function", batch, classes: 0 };
+  if (!hasClasses) {
+    throw new ArgumentError(
+      `target: the output ${formatShape(shape)} has no class axis; leave the target out, or give a function`,
+    );
   }
-  if (shape.length !== 2) {
+  if (shape.length > 2) {
     throw new ShapeError(
       `the output has shape ${formatShape(shape)}; expected [batch, classes], or a target function that picks one score per example`,
     );
   }
-  const [batch, classes] = shape as readonly [number, number];
-  if (typeof target === "string" && target !== "predicted" && target !== "all") {
+  if (target === "all") return { kind: "all", batch, classes };
+  if (target !== "predicted") checkClasses(target, batch, classes);
+  return { kind: "index", batch, classes };
+}
+
+function checkClasses(target: number | readonly number[] | string, batch: number, classes: number): void {
+  if (typeof target === "string") {
     throw new ArgumentError(
-      `target: expected a class index, a list of them, "predicted", "all" or a function, got "${String(target)}"`,
+      `target: expected a class index, a list of them, "predicted", "all" or a function, got "${target}"`,
     );
   }
-  for (const t of typeof target === "number" ? [target] : typeof target === "string" ? [] : target) {
-    if (!Number.isInteger(t) || t < 0 || t >= classes) {
-      throw new ArgumentError(
-        `target: class ${t} does not exist; the output has ${classes} classes, 0 to ${classes - 1}`,
-      );
-    }
+  const given = typeof target === "number" ? Array<number>(batch).fill(target) : target;
+  const wrong = given.find((t) => !Number.isInteger(t) || t < 0 || t >= classes);
+  if (wrong !== undefined) {
+    throw new ArgumentError(
+      `target: class ${wrong} does not exist; the output has ${classes} classes, 0 to ${classes - 1}`,
+    );
   }
-  if (Array.isArray(target) && target.length !== batch) {
-    throw new ArgumentError(`target: ${target.length} classes were given for ${batch} examples`);
-  }
-  return { kind: target === "all" ? "all" : "index", batch, classes };
+  if (given.length !== batch)
+    throw new ArgumentError(`target: ${given.length} classes were given for ${batch} examples`);
 }
 
 /** Class index of every example, computed on the device where it is the predicted one. */

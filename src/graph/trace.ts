@@ -33,15 +33,16 @@ export function trace(fn: (...inputs: Value[]) => Value | readonly Value[], spec
   return { inputs, outputs: outputs as Node[] };
 }
 
-/** All nodes that `outputs` depend on, inputs before users. */
-export function reachable(outputs: readonly Node[]): Node[] {
-  const seen = new Set<Node>();
+/** All nodes that `outputs` depend on (otherwise than through those of `cut`, which are left out), inputs before users. */
+export function reachable(outputs: readonly Node[], cut: readonly Node[] = []): Node[] {
+  const seen = new Set<Node>(cut);
   const stack = [...outputs];
   for (let node = stack.pop(); node; node = stack.pop()) {
     if (seen.has(node)) continue;
     seen.add(node);
     stack.push(...node.inputs);
   }
+  cut.forEach((node) => seen.delete(node));
   return [...seen].sort((a, b) => a.id - b.id);
 }
 

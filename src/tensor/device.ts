@@ -12,16 +12,11 @@ import { Tensor } from "./tensor.ts";
 const LIMITS = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
-  "maxUniformBufferBindingSize",
   "maxStorageBuffersPerShaderStage",
   "maxComputeWorkgroupStorageSize",
   "maxComputeInvocationsPerWorkgroup",
   "maxComputeWorkgroupSizeX",
-  "maxComputeWorkgroupSizeY",
-  "maxComputeWorkgroupSizeZ",
   "maxComputeWorkgroupsPerDimension",
-  "minStorageBufferOffsetAlignment",
-  "minUniformBufferOffsetAlignment",
 ] as const;
 export type DeviceLimits = Readonly<Record<(typeof LIMITS)[number], number>>;
 
@@ -59,9 +54,8 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
       ? await findAdapter(options.gpu, powerPreference === undefined ? {} : { powerPreference })
       : { gpu: options.gpu, adapter: options.adapter };
   const { adapter } = found;
-  const raisable = LIMITS.filter((name) => name.startsWith("max"));
   const device = await adapter.requestDevice({
-    requiredLimits: Object.fromEntries(raisable.map((name) => [name, adapter.limits[name]])),
+    requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
     requiredFeatures: Object.values(FEATURES).filter((name) => adapter.features.has(name)),
   });
   origins.set(device, found);

@@ -4,20 +4,6 @@ import { AumannError, OutOfMemoryError, ShaderError } from "./errors.ts";
 /** How work ended. */
 type Settled<T> = { value: T } | { thrown: unknown };
 
-/** Synchronous work is settled at once, so that its error scopes close in the same turn. */
-function attempt<T>(work: () => T | Promise<T>): Settled<T> | Promise<Settled<T>> {
-  try {
-    const value = work();
-    if (!(value instanceof Promise)) return { value };
-    return value.then(
-      (value: T) => ({ value }),
-      (thrown: unknown) => ({ thrown }),
-    );
-  } catch (thrown) {
-    return { thrown };
-  }
-}
-
 /** Runs work and collects what WebGPU has to say about it. A lost device says nothing. */
 export async function inErrorScope<T>(
   gpu: GPUDevice,
@@ -25,8 +11,14 @@ export async function inErrorScope<T>(
 ): Promise<{ settled: Settled<T>; error: GPUError | null }> {
   const filters = ["validation", "out-of-memory", "internal"] as const;
   filters.forEach((filter) => gpu.pushErrorScope(filter));
-  const started = attempt(work);
-  const settled = started instanceof Promise ? await started : started;
+  let settled: Settled<T>;
+  try {
+    const value = work();
+    // Synchronous work is settled at once, so that its error scopes close in the same turn.
+    settled = { value: value instanceof Promise ? await value : value };
+  } catch (thrown) {
+    settled = { thrown };
+  }
   const errors = await Promise.all(filters.map(() => gpu.popErrorScope())).catch(() => []);
   return { settled, error: errors.find((candidate) => candidate !== null) ?? null };
 }

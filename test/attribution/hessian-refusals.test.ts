@@ -5,13 +5,14 @@ import {
   expectedHessians,
   hessianQuadrature,
   integratedHessians,
+  smoothingShift,
   type Input,
   type IntegratedHessiansOptions,
   type ModelLike,
   type Progress,
 } from "../../src/attribution/index.ts";
 import type { Value } from "../../src/graph/node.ts";
-import { exp, maxPool2d, mul, reshape, square, sum } from "../../src/kernels/index.ts";
+import { add, exp, index, maxPool2d, mul, relu, reshape, square, stack, sum } from "../../src/kernels/index.ts";
 import { smooth } from "../../src/nn/index.ts";
 import {
   ArgumentError,
@@ -291,5 +292,20 @@ describe("smoothing", () => {
       const entries = Array.from(ignored.interactions.data);
       expect(entries.every((v, k) => Math.floor((k % 16) / 4) === k % 4 || v === 0)).toBe(true);
       expect(entries.some((v) => v !== 0)).toBe(true);
+    }));
+});
+
+describe("how far smoothing moves a network", () => {
+  test("is told without explaining anything", () =>
+    withCleanDevice(async (device) => {
+      // Softplus is log(2) / beta above relu at 0, and nowhere more.
+      const network = (x: Value): Value => stack([relu(index(x, 1, 0)), add(relu(index(x, 1, 1)), -1)], 1);
+      const x = hostArray([0, 0.25, 0, 3], [2, 2]);
+      const { beta, replaced, scores, moved } = await smoothingShift(network, x, { device, beta: 5, baseline: -1 });
+      expect({ beta, replaced }).toEqual({ beta: 5, replaced: { relu: 2 } });
+      // Predicted: class 0 with score 0 in the first example, class 1 with score 2 in the second.
+      expect(Array.from(scores.input.data)).toEqual([0, 2]);
+      expect(Array.from(scores.baseline.data)).toEqual([0, -1]);
+      expect(moved).toBeCloseTo(Math.log(2) / 5, 5);
     }));
 });
