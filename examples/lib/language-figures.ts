@@ -26,7 +26,8 @@ const rowOf = ({ data, shape }: HostArray, row: number): Float32Array =>
 const perMethod = <T>(f: (method: WordMethod) => T): Record<string, T> =>
   Object.fromEntries(METHODS.map((method) => [METHOD_NAMES[method], f(method)]));
 
-const percent = (p: number): string => `${(100 * p).toFixed(p < 0.1 ? 1 : 0)}\u00a0%`;
+const percent = (p: number): string =>
+  p < 0.0005 ? "less than 0.1\u00a0%" : `${(100 * p).toFixed(p < 0.1 ? 1 : 0)}\u00a0%`;
 
 /** One section for each example: coloured words by each method, what the sums come to, the most probable words. */
 export function exampleSections({ examples, attributions }: LanguageStudy): ReportSection[] {

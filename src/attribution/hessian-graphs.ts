@@ -13,57 +13,40 @@
 // Shapes: M baselines, S nodes, B examples (absent if the score is a scalar), T rows, N features, H elements of z.
 import { batchAll } from "../autograd/batch.ts";
 import { jvpGraph } from "../autograd/jvp.ts";
-import { fill, input, iota } from "../graph/leaves.ts";
+import { input, iota } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
-import { add, addPresent, mul } from "../kernels/arithmetic.ts";
+import { add, mul } from "../kernels/arithmetic.ts";
 import { broadcastTo, sum } from "../kernels/broadcast.ts";
-import { cast, equal } from "../kernels/choice.ts";
-import { concat } from "../kernels/join.ts";
-import { matmul } from "../kernels/matmul.ts";
-import { expandDims, moveAxis, reshape } from "../kernels/movement.ts";
+import { reshape } from "../kernels/movement.ts";
 import { sliceAxis } from "../kernels/slice.ts";
+import { besideBatch, memberships, prepareGraph, spreadRows } from "./hessian-features.ts";
+import { finaleGraph } from "./hessian-finale.ts";
 import { gramSum } from "./hessian-gram.ts";
 import {
+  accumulatorShapes,
   batchAxis,
   boundarySize,
   exampleShape,
   exampleSize,
-  featureCount,
+  HESSIAN_SUMS,
+  tangentCount,
+  type HessianRequest,
   type OnRows,
   type TangentRows,
 } from "./hessian-parts.ts";
 import {
-  addMeans,
   aligned,
   boundaryGradients,
   boundaryInputs,
-  finaleInputs,
   leafLike,
   nodeInputs,
   pathPoints,
-  pullBack,
   sideInputs,
-  sideOf,
   type Integrand,
   type PathGraph,
   type PathShape,
 } from "./path-parts.ts";
-
-/** How many weights every node has: for the gradients of IG, for those of the diagonal, for the Hessian. */
-export const HESSIAN_SUMS = 3;
-
-export interface HessianForm {
-  readonly sum: "hvp" | "gram";
-  readonly tangents: "rows" | "boundary";
-}
-
-export interface HessianRequest extends HessianForm {
-  /** T: rows that are computed at once; which ones is given at run time. */
-  readonly rows: number;
-  /** Number of groups if rows and columns are groups of features, whose labels are given at run time. */
-  readonly groups: number | undefined;
-}
 
 /** Interactions [B, T, N] (or [B, T, G] of groups), row sums [B, T], and IG of every attributed value. */
 export function hessianIntegrand(shape: PathShape, request: HessianRequest): Integrand {
@@ -76,83 +59,6 @@ export function hessianIntegrand(shape: PathShape, request: HessianRequest): Int
     chunk: (m, steps, perExample) => chunkGraph(shape, request, { m, steps, perExample }),
     finale: (m) => finaleGraph(shape, request, m),
   };
-}
-
-/** Number of tangents: T, or H for the unit vectors of the boundary. */
-const tangentCount = (shape: PathShape, { tangents, rows }: HessianRequest): number =>
-  tangents === "rows" ? rows : boundarySize(shape);
-
-function accumulatorShapes(shape: PathShape, request: HessianRequest, m: number): Shape[] {
-  const { problem, boundary } = shape;
-  const count = tangentCount(shape, request);
-  const second =
-    request.sum === "gram" ? [[m, ...batchAxis(problem), count, count]] : boundary.map((z) => [m, count, ...z.shape]);
-  return [...second, ...boundary.map((z) => [m, 2, ...z.shape])];
-}
-
-// ---- which features a row stands for -------------------------------------------------------------------------------
-
-interface Given {
-  readonly inputs: readonly Node[];
-  /** Rows as numbers of features, or of groups, [T]. */
-  readonly ids: Node;
-  /** What every feature is called by them, [N]. */
-  readonly labels: Node;
-}
-
-function givenInputs({ problem }: PathShape, { rows, groups }: Pick<HessianRequest, "rows" | "groups">): Given {
-  const count = featureCount(problem);
-  const ids = input([rows], "i32", "rows");
-  if (groups === undefined) return { inputs: [ids], ids, labels: iota(count) };
-  const labels = input([count], "i32", "groups");
-  return { inputs: [ids, labels], ids, labels };
-}
-
-/** 1 where a feature of an attributed value belongs to a row: [T, ...example] for each of them. Never stored. */
-function masks({ problem }: PathShape, { ids, labels }: Given): Node[] {
-  let at = 0;
-  return problem.ends.map((end) => {
-    const size = exampleSize(problem, end);
-    const own = sliceAxis(labels, 0, at, (at += size));
-    return reshape(memberships(ids, own), [ids.shape[0]!, ...exampleShape(problem, end)]);
-  });
-}
-
-const memberships = (ids: Node, labels: Node): Node => cast(equal(expandDims(ids, 1), labels), "f32");
-
-/** Puts the axis of an example [k, ...example] beside those of all examples: [k, B or nothing, ...example]. */
-function besideBatch({ problem }: PathShape, value: Node): Node {
-  const [count, ...example] = value.shape as [number, ...number[]];
-  return reshape(value, [count, ...batchAxis(problem).map(() => 1), ...example]);
-}
-
-// ---- prepare: the rows, pushed to the boundary ------------------------------------------------------------------------
-
-/**
- * -> W v_t, [M, T, ...z] for every value of the boundary
- * @param unused what else the integrand is given, for its other graphs
- */
-export function prepareGraph(
-  shape: PathShape,
-  request: Pick<HessianRequest, "rows" | "groups">,
-  m: number,
-  unused: readonly Node[] = [],
-): PathGraph {
-  const { problem, boundary } = shape;
-  const { ends, index } = problem;
-  const given = givenInputs(shape, request);
-  const { differences } = finaleInputs(shape, m);
-  const directions = masks(shape, given).map((mask, j) => {
-    const whole = mul(expandDims(differences[j]!, 1), besideBatch(shape, mask));
-    return reshape(whole, [m * request.rows, ...ends[j]!.shape]);
-  });
-  const seeds = ends.map((end) => leafLike(end, [], "direction"));
-  const tangents = jvpGraph(boundary, ends, seeds).map((t, k) => t ?? fill(boundary[k]!.shape, 0));
-  const pushed = batchAll(tangents, new Map(seeds.map((s, j) => [s, directions[j]!])), m * request.rows);
-  const outputs = pushed.map((t, k) => reshape(t, [m, request.rows, ...boundary[k]!.shape]));
-  const side = sideOf(problem, outputs);
-  const inputs = [...side, ...(index ? [index] : []), ...given.inputs, ...unused, ...differences];
-  return { inputs, outputs, side };
 }
 
 // ---- chunk: sums over nodes ------------------------------------------------------------------------------------------
@@ -186,7 +92,7 @@ function chunkGraph(shape: PathShape, request: HessianRequest, size: ChunkSize):
     request.sum === "gram"
       ? [gramSum(shape, { m, steps, seeds, weights: hessianWeights, points, onRows, tangents })]
       : weightedProducts(shape, { gradients, seeds, weights: hessianWeights, onRows, size });
-  const first = weightedGradients(shape, { gradients, points, weights: sliceAxis(weights, 2, 0, 2), size });
+  const first = weightedGradients({ gradients, points, weights: sliceAxis(weights, 2, 0, 2), size });
   const outputs = [...second, ...first].map((v, i) => (v ? add(sums[i]!, v) : sums[i]!));
   const side = sideInputs(shape);
   const { index } = problem;
@@ -223,12 +129,6 @@ function tangentRows(
   const leaves = seeds.map((seed) => leafLike(seed, [count], "rows"));
   const spread = pushed.map((p) => spreadRows(p, m, steps));
   return { count, perTangent: new Map(pairs(leaves)), perRow: new Map(leaves.map((leaf, k) => [leaf, spread[k]!])) };
-}
-
-/** What belongs to a baseline, [M, ...], for every node of it: [M * S, ...]. */
-export function spreadRows(value: Node, m: number, steps: number): Node {
-  const rest = value.shape.slice(1);
-  return reshape(broadcastTo(expandDims(value, 1), [m, steps, ...rest]), [m * steps, ...rest]);
 }
 
 /** Unit vectors of all values of the boundary together, [H, ...z] for each of them. Never stored. */
@@ -286,7 +186,7 @@ interface Gradients {
 }
 
 /** Both weighted sums of gradients, [M, 2, ...z]; null where the score ignores a value. */
-function weightedGradients(_: PathShape, { gradients, points, weights, size: { m, steps } }: Gradients) {
+function weightedGradients({ gradients, points, weights, size: { m, steps } }: Gradients) {
   const present = gradients.filter((g): g is Node => g !== null);
   const rows = batchAll(present, points, m * steps);
   return gradients.map((g) => {
@@ -294,103 +194,4 @@ function weightedGradients(_: PathShape, { gradients, points, weights, size: { m
     const whole = reshape(rows[present.indexOf(g)]!, [m, steps, 1, ...g.shape]);
     return sum(mul(whole, aligned(weights, whole.shape)), 1);
   });
-}
-
-// ---- finale: rows of interactions ------------------------------------------------------------------------------------
-
-function finaleGraph(shape: PathShape, request: HessianRequest, m: number): PathGraph {
-  const { problem, boundary } = shape;
-  const { index } = problem;
-  const given = givenInputs(shape, request);
-  const extras = boundary.map((z) => leafLike(z, [m, request.rows], "pushed"));
-  const sums = accumulatorShapes(shape, request, m).map((s) => input(s, "f32", "sum"));
-  const { differences, startScores, p } = finaleInputs(shape, m);
-  const [second, first] = [sums.slice(0, sums.length - boundary.length), sums.slice(-boundary.length)];
-
-  // D * (integral of weights * g): [M, 2, ...end], the attributions and the diagonal.
-  const gradients = pullBack(shape, first, [m, 2]).map((g, j) => mul(g, expandDims(differences[j]!, 1)));
-  const [attributions, diagonal] = [0, 1].map((c) =>
-    gradients.map((g) => reshape(sliceAxis(g, 1, c, c + 1), [m, ...g.shape.slice(2)])),
-  );
-  const own = masks(shape, given);
-  const { matrix, rowSums } =
-    request.sum === "gram" && request.tangents === "rows"
-      ? rowsOfGram(shape, second[0]!, diagonal!, own)
-      : rowsOfProducts(shape, { second, extras, differences, diagonal: diagonal!, own, given, request, m });
-  const { totals, outputs } = addMeans([matrix, rowSums, ...attributions!, startScores], p);
-  const side = sideOf(problem, outputs);
-  return {
-    inputs: [
-      ...[...side, ...(index ? [index] : []), ...given.inputs, ...extras],
-      ...[...sums, ...differences, startScores, p, ...totals],
-    ],
-    outputs,
-    side,
-  };
-}
-
-/** The matrix [M, B, T, T] is there already, but for its diagonal. */
-function rowsOfGram(shape: PathShape, gram: Node, diagonal: readonly Node[], own: readonly Node[]) {
-  const { problem } = shape;
-  const rows = own[0]!.shape[0]!;
-  // sum over the features of a row: [M, T, B]
-  const parts = diagonal.map((d, j) => {
-    const product = mul(expandDims(d, 1), besideBatch(shape, own[j]!));
-    return sum(reshape(product, [...product.shape.slice(0, 2 + batchAxis(problem).length), -1]), -1);
-  });
-  const onDiagonal = moveAxis(addPresent(parts)!, 1, -1);
-  const matrix = add(gram, mul(expandDims(onDiagonal, -1), memberships(iota(rows), iota(rows))));
-  return { matrix, rowSums: sum(matrix, -1) };
-}
-
-interface Rows {
-  /** Weighted sums of products [M, T or H, ...z], or H_z [M, B, H, H]. */
-  readonly second: readonly Node[];
-  /** W v_t, [M, T, ...z] */
-  readonly extras: readonly Node[];
-  readonly differences: readonly Node[];
-  readonly diagonal: readonly Node[];
-  /** Features of every row, [T, ...example]. */
-  readonly own: readonly Node[];
-  readonly given: Given;
-  readonly request: HessianRequest;
-  readonly m: number;
-}
-
-/** Back through the affine prefix and times D: [M, B, T, N]; summed over the features of every group: [M, B, T, G]. */
-function rowsOfProducts(shape: PathShape, { second, extras, differences, diagonal, own, given, request, m }: Rows) {
-  const { problem, boundary } = shape;
-  const batch = batchAxis(problem);
-  const { rows, groups } = request;
-  const products =
-    request.tangents === "rows"
-      ? second
-      : throughBoundary(shape, extras, request.sum === "gram" ? second[0]! : joined(shape, second)).map((r, k) =>
-          reshape(r, [m, rows, ...boundary[k]!.shape]),
-        );
-  const parts = pullBack(shape, products, [m, rows]).map((g, j) => {
-    const d = expandDims(differences[j]!, 1);
-    const mask = besideBatch(shape, own[j]!);
-    const row = add(mul(g, d), mul(expandDims(diagonal[j]!, 1), mask));
-    return reshape(row, [m, rows, ...batch, exampleSize(problem, problem.ends[j]!)]);
-  });
-  const features = moveAxis(concat(parts, -1), 1, -2);
-  const matrix =
-    groups === undefined ? features : matmul(features, memberships(iota(groups), given.labels), { transposeB: true });
-  return { matrix, rowSums: sum(features, -1) };
-}
-
-/** Values of the boundary beside one another: [M, k, B, H] -> [M, B, k, H]. */
-function joined({ problem, boundary }: PathShape, values: readonly Node[]): Node {
-  const batch = batchAxis(problem);
-  const flat = values.map((v, k) => reshape(v, [...v.shape.slice(0, 2), ...batch, exampleSize(problem, boundary[k]!)]));
-  return moveAxis(concat(flat, -1), 1, -2);
-}
-
-/** (W v_t)^T H_z: [M, T, B, ...] for each value of the boundary. H_z is symmetric. */
-function throughBoundary(shape: PathShape, pushed: readonly Node[], hessian: Node): Node[] {
-  const { problem, boundary } = shape;
-  const products = moveAxis(matmul(joined(shape, pushed), hessian), -2, 1);
-  let at = 0;
-  return boundary.map((z) => sliceAxis(products, -1, at, (at += exampleSize(problem, z))));
 }

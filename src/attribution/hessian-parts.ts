@@ -26,3 +26,30 @@ export interface TangentRows {
   /** What of that differs between the nodes of different baselines: [M * S, T, ...z]. */
   readonly perRow: ReadonlyMap<Node, Node>;
 }
+
+/** How many weights every node has: for the gradients of IG, for those of the diagonal, for the Hessian. */
+export const HESSIAN_SUMS = 3;
+
+export interface HessianForm {
+  readonly sum: "hvp" | "gram";
+  readonly tangents: "rows" | "boundary";
+}
+
+export interface HessianRequest extends HessianForm {
+  /** T: rows that are computed at once; which ones is given at run time. */
+  readonly rows: number;
+  /** Number of groups if rows and columns are groups of features, whose labels are given at run time. */
+  readonly groups: number | undefined;
+}
+
+/** Number of tangents: T, or H for the unit vectors of the boundary. */
+export const tangentCount = (shape: PathShape, { tangents, rows }: HessianRequest): number =>
+  tangents === "rows" ? rows : boundarySize(shape);
+
+export function accumulatorShapes(shape: PathShape, request: HessianRequest, m: number): Shape[] {
+  const { problem, boundary } = shape;
+  const count = tangentCount(shape, request);
+  const second =
+    request.sum === "gram" ? [[m, ...batchAxis(problem), count, count]] : boundary.map((z) => [m, count, ...z.shape]);
+  return [...second, ...boundary.map((z) => [m, 2, ...z.shape])];
+}

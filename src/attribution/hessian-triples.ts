@@ -21,7 +21,7 @@ import { sum } from "../kernels/broadcast.ts";
 import { stack } from "../kernels/join.ts";
 import { expandDims, moveAxis, reshape } from "../kernels/movement.ts";
 import { sliceAxis } from "../kernels/slice.ts";
-import { prepareGraph, spreadRows } from "./hessian-graphs.ts";
+import { prepareGraph, spreadRows } from "./hessian-features.ts";
 import { batchAxis, featureCount } from "./hessian-parts.ts";
 import { keepsBatch } from "./hessian-plan.ts";
 import { tripleWeights } from "./hessian-rules.ts";

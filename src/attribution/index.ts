@@ -22,6 +22,7 @@ export {
   type HessianQuadrature,
   type HessianRule,
 } from "./hessian-rules.ts";
+export { expectedHessians, type ExpectedHessiansOptions } from "./expected-hessians.ts";
 export {
   integratedGradients,
   type IntegratedGradientsOptions,
@@ -35,9 +36,7 @@ export {
   type Triple,
 } from "./hessian-triples.ts";
 export {
-  expectedHessians,
   integratedHessians,
-  type ExpectedHessiansOptions,
   type FeatureBlock,
   type HessianPlan,
   type IntegratedHessiansOptions,

@@ -1,11 +1,9 @@
 // Integrated Hessians (Janizek, Sturmfels, Lee: arXiv 2002.04138): interactions between pairs of features.
-import { ArgumentError, ShapeError } from "../tensor/errors.ts";
+import { ArgumentError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
-import { formatShape, numel, sameShape, type Shape } from "../tensor/shape.ts";
+import { numel, type Shape } from "../tensor/shape.ts";
 import { firstKink } from "../compiler/affine.ts";
-import { randomNumbers } from "./baselines.ts";
-import { HESSIAN_SUMS } from "./hessian-graphs.ts";
-import { featureCount } from "./hessian-parts.ts";
+import { featureCount, HESSIAN_SUMS } from "./hessian-parts.ts";
 import { checkSize, chooseForm, type FormOptions, type HessianChoice, type HessianRows } from "./hessian-plan.ts";
 import { deltaOf, pickPairs, residualsOf, stackBlocks, symmetryErrorOf, type RowBlock } from "./hessian-result.ts";
 import { chosenRows } from "./hessian-rows.ts";
@@ -22,7 +20,7 @@ import {
 import { asGiven } from "./problem.ts";
 import { PathIntegral, type PathResult } from "./path.ts";
 import type { PathPoints } from "./path-inputs.ts";
-import type { ArrayInput, Attributions, Input, ModelLike, PathOptions, Plan } from "./types.ts";
+import type { Attributions, Input, ModelLike, PathOptions, Plan } from "./types.ts";
 
 export interface IntegratedHessiansOptions extends PathOptions, FormOptions, SmoothingOptions {
   /** Default `gauss-legendre`; `bins` for very sharp networks (beta of 100 and more). */
@@ -141,52 +139,6 @@ export async function integratedHessians<I extends Input>(
   } finally {
     path.dispose();
   }
-}
-
-export interface ExpectedHessiansOptions extends Omit<IntegratedHessiansOptions, "baseline"> {
-  /** Background examples [R, ...example]. */
-  readonly references: HostArray;
-  /** Takes that many of them at random, without repetition. Default: all. */
-  readonly samples?: number;
-  /** Default 0. */
-  readonly seed?: number;
-}
-
-/**
- * Expected Hessians: Integrated Hessians averaged over a background data set, with the same references for every example
- * and the deterministic rule along every path.
- */
-export async function expectedHessians(
-  model: ModelLike,
-  input: ArrayInput,
-  options: ExpectedHessiansOptions,
-): Promise<IntegratedHessiansResult<ArrayInput>> {
-  const { references, samples, seed, ...rest } = options;
-  const [count = 0, ...example] = references.shape;
-  if (!sameShape(example, input.shape.slice(1)) || count === 0) {
-    throw new ShapeError(
-      `references: expected [R, ...${formatShape(input.shape.slice(1))}] with R >= 1, got ${formatShape(references.shape)}`,
-    );
-  }
-  const order = sampled(count, samples ?? count, seed ?? 0);
-  const size = numel(example);
-  const baseline = order.map((r) => ({
-    baseline: { ...references, shape: example, data: references.data.slice(r * size, (r + 1) * size) },
-  }));
-  return integratedHessians(model, input, { ...rest, baseline });
-}
-
-/** Numbers below `count`, without repetition. */
-function sampled(count: number, samples: number, seed: number): number[] {
-  if (!Number.isInteger(samples) || samples < 1 || samples > count)
-    throw new ArgumentError(`samples: expected a whole number from 1 to ${count}, got ${samples}`);
-  const random = randomNumbers(seed);
-  const order = Array.from({ length: count }, (_, i) => i);
-  for (let i = 0; i < samples && samples < count; i++) {
-    const j = i + Math.floor(random() * (count - i));
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
-  return order.slice(0, samples);
 }
 
 function checkOptions(options: IntegratedHessiansOptions): void {
