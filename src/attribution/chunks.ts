@@ -35,6 +35,15 @@ export const DEFAULT_MEMORY_BUDGET = 512 * 2 ** 20;
 /** Operations per submit: about 0.2 s or less on real GPUs; a software adapter takes seconds for as many. */
 const FLOPS_PER_SUBMIT = { hardware: 2e11, software: 6e9 };
 
+/** What one submit may take. */
+export function limitsOf({ limits, info }: Device, budget = DEFAULT_MEMORY_BUDGET): Cost {
+  return {
+    bytes: budget,
+    largest: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
+    flops: info.software ? FLOPS_PER_SUBMIT.software : FLOPS_PER_SUBMIT.hardware,
+  };
+}
+
 /**
  * Chooses the chunk by planned bytes and operations: both grow linearly with the baselines and with the rows, which are
  * the steps of all baselines.
@@ -50,12 +59,7 @@ export function planChunks({
   const one = cost(1, 1);
   const twoSteps = steps > 1 ? cost(1, 2) : one;
   const twoBaselines = baselines > 1 ? cost(2, 1) : one;
-  const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
-  const limits: Cost = {
-    bytes: budget,
-    largest: Math.min(maxBufferSize, maxStorageBufferBindingSize),
-    flops: device.info.software ? FLOPS_PER_SUBMIT.software : FLOPS_PER_SUBMIT.hardware,
-  };
+  const limits = limitsOf(device, budget);
   for (const key of ["bytes", "largest"] as const) if (one[key] > limits[key]) throw tooLarge(one[key], limits[key]);
   /** How many units of a size fit, of which the first is `from` and each further one takes `slope`. */
   const fit = (key: keyof Cost, from: number, slope: number): number => {

@@ -74,7 +74,7 @@ function chunkGraph(shape: PathShape, request: HessianRequest, size: ChunkSize):
   const { m, steps, perExample } = size;
   const ends = boundaryInputs(shape, m);
   const extras = boundary.map((z) => leafLike(z, [m, request.rows], "pushed"));
-  const { nodes, weights } = nodeInputs(shape, m, steps, perExample, HESSIAN_SUMS);
+  const { nodes, weights } = nodeInputs(shape, m, steps, perExample, { sums: HESSIAN_SUMS });
   const sums = accumulatorShapes(shape, request, m).map((s) => input(s, "f32", "sum"));
   const points = pathPoints(shape, ends, nodes, steps);
 

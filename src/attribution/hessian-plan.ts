@@ -11,6 +11,7 @@ import { hessianIntegrand } from "./hessian-graphs.ts";
 import { batchAxis, boundarySize, type HessianForm } from "./hessian-parts.ts";
 import type { PathPoints } from "./path-inputs.ts";
 import type { Integrand, PathShape } from "./path-parts.ts";
+import { chunkPrograms, planPath } from "./path-chunks.ts";
 import type { PathIntegral } from "./path.ts";
 import { partsOf } from "./programs.ts";
 
@@ -76,12 +77,15 @@ function flopsIfItFits(path: PathIntegral, points: PathPoints, integrand: Integr
   }
 }
 
-/** Operations that an integral would take, by the plans of two small chunks. */
+/** Operations that an integral would take; where it needs chunks, by the plans of two small ones. */
 function plannedFlops(path: PathIntegral, points: PathPoints, integrand: Integrand): number {
-  const { plan, programs, perExample } = path.plan(points, integrand);
-  const whole = partsOf(programs).reduce((n, program) => n + program.plan.flops, 0);
-  const once = whole - programs.chunk.program.plan.flops;
-  const chunk = (steps: number): number => path.programs(integrand, 1, steps, perExample).chunk.program.plan.flops;
+  const whole = path.whole(points, integrand);
+  if (whole) return whole.program.plan.flops;
+  const { plan, programs } = planPath(path, points, integrand);
+  const all = partsOf(programs).reduce((n, program) => n + program.plan.flops, 0);
+  const once = all - programs.chunk.program.plan.flops;
+  const chunk = (steps: number): number =>
+    chunkPrograms(path, integrand, 1, steps, path.perExample(points)).chunk.program.plan.flops;
   return plan.groups * once + path.baselineCount * (chunk(1) + (points.steps - 1) * (chunk(2) - chunk(1)));
 }
 
@@ -91,7 +95,7 @@ function inBlocks(path: PathIntegral, points: PathPoints, { ids, groups }: Hessi
   for (let rows = Math.ceil(ids.length / 2); ; rows = Math.ceil(rows / 2)) {
     const integrand = hessianIntegrand(path.shape, { ...form, rows, groups });
     try {
-      path.plan(points, integrand);
+      planPath(path, points, integrand);
       return { ...form, integrand, rows };
     } catch (error) {
       if (!(error instanceof LimitError) || rows === 1) throw error;

@@ -4,6 +4,7 @@ import type { HostArray } from "../tensor/host.ts";
 import { firstKink, kinkText } from "../compiler/affine.ts";
 import type { Node } from "../graph/node.ts";
 import { smooth, type Replaced, type Smoothed } from "../nn/smooth.ts";
+import { encodePrelude, preludeProgram } from "./path-chunks.ts";
 import { PathIntegral } from "./path.ts";
 import { Session } from "./session.ts";
 import type { Input, ModelLike, PathOptions } from "./types.ts";
@@ -140,14 +141,14 @@ async function chosenTarget(
 /** Scores at the input and, averaged, at the baselines; the output at the input. */
 async function scoresOf(path: PathIntegral): Promise<Explained["scores"] & { readonly outputs: HostArray }> {
   const { device, options, set } = path;
-  const { program } = path.prelude(path.shape, 1);
+  const { program } = preludeProgram(path, path.shape, 1);
   await program.ready();
   return device.withErrorScope("scores", async () => {
     const session = new Session(device, options);
     try {
       const pairs: HostArray[][] = [];
       for (const [member] of set.baselines.entries()) {
-        const { ends, startScore, values } = path.encodePrelude(session, program, [member]);
+        const { ends, startScore, values } = encodePrelude(path, session, program, [member]);
         pairs.push(await session.read([ends[1]!, startScore, ends[0]!]));
         session.drop([...ends, startScore, ...values]);
       }

@@ -166,7 +166,7 @@ function chunkGraph(
   const { boundary, problem } = shape;
   const ends = boundaryInputs(shape, m);
   const pushed = boundary.map((z) => leafLike(z, [m, 3 * count], "pushed"));
-  const { nodes, weights } = nodeInputs(shape, m, steps, perExample, 3);
+  const { nodes, weights } = nodeInputs(shape, m, steps, perExample, { sums: 3 });
   const accumulator = input([m, 3, count, ...batchAxis(problem)], "f32", "sum");
 
   const directions = [0, 1, 2].map(() => boundary.map((z) => leafLike(z, [], "direction")));

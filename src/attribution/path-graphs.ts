@@ -15,6 +15,7 @@ import { rewrite, type Graph } from "../graph/trace.ts";
 import { add, mul, sub } from "../kernels/arithmetic.ts";
 import { sum } from "../kernels/broadcast.ts";
 import { reshape } from "../kernels/movement.ts";
+import { sliceAxis } from "../kernels/slice.ts";
 import {
   addMeans,
   aligned,
@@ -34,24 +35,43 @@ import {
 import type { Problem } from "./problem.ts";
 
 /**
- * inputs: X, target if given, X' [M, ...] -> outputs: output, target, score, score' [M, ...], A, T, D [M, ...]
+ * What paths start from: the baselines (leaves), and made of them boundary values A and their tangents T along D = x - x'.
  * @param starting the values that baselines are given for: the inputs, or the attributed values themselves
+ * @param zero whether all baselines are zeros, which are then no leaves: what they are multiplied with is not computed
  */
-export function preludeGraph(
+export function pathStarts(
   { problem, boundary }: PathShape,
+  starting: readonly Node[],
+  baselines: number,
+  zero = false,
+) {
+  const { ends, score } = problem;
+  const baseline = starting.map((x) =>
+    zero ? fill([baselines, ...x.shape], 0) : leafLike(x, [baselines], "baseline"),
+  );
+  const at = batchAll(ends, new Map(starting.map((x, i) => [x, baseline[i]!])), baselines);
+  const [startScore, ...starts] = batchAll(
+    [score, ...boundary],
+    new Map(ends.map((end, j) => [end, at[j]!])),
+    baselines,
+  ) as [Node, ...Node[]];
+  const differences = ends.map((end, j) => sub(end, at[j]!));
+  const seeds = ends.map((end) => leafLike(end, [], "direction"));
+  const tangents = jvpGraph(boundary, ends, seeds).map((t, k) => t ?? fill(boundary[k]!.shape, 0));
+  const along = batchAll(tangents, new Map(seeds.map((s, j) => [s, differences[j]!])), baselines);
+  return { baseline, startScore, starts, along, differences };
+}
+
+/** inputs: X, target if given, X' [M, ...] -> outputs: output, target, score, score' [M, ...], A, T, D [M, ...] */
+export function preludeGraph(
+  shape: PathShape,
   starting: readonly Node[],
   baselines: number,
   targetGiven: boolean,
 ): Graph {
-  const { inputs, ends, output, score, index, predicted } = problem;
-  const baseline = starting.map((x) => leafLike(x, [baselines], "baseline"));
-  const starts = batchAll(ends, new Map(starting.map((x, i) => [x, baseline[i]!])), baselines);
-  const atStarts = batchAll([score, ...boundary], new Map(ends.map((end, j) => [end, starts[j]!])), baselines);
-  const differences = ends.map((end, j) => sub(end, starts[j]!));
-  const seeds = ends.map((end) => leafLike(end, [], "direction"));
-  const tangents = jvpGraph(boundary, ends, seeds).map((t, k) => t ?? fill(boundary[k]!.shape, 0));
-  const along = batchAll(tangents, new Map(seeds.map((s, j) => [s, differences[j]!])), baselines);
-  const results = [output, ...(index ? [index] : []), score, ...atStarts, ...along, ...differences];
+  const { inputs, output, score, index, predicted } = shape.problem;
+  const { baseline, startScore, starts, along, differences } = pathStarts(shape, starting, baselines);
+  const results = [output, ...(index ? [index] : []), score, startScore, ...starts, ...along, ...differences];
   // The class stays that of the input all along the path.
   const pinned = new Map(index && !targetGiven ? [[index, predicted!]] : []);
   return {
@@ -64,8 +84,9 @@ export function preludeGraph(
 export function gradientIntegrand(shape: PathShape): Integrand {
   return {
     key: "gradients",
+    shared: true,
     results: shape.problem.endNames.map((name) => `the attribution of "${name}"`),
-    chunk: (baselines, steps, perExample) => chunkGraph(shape, baselines, steps, perExample),
+    chunk: (baselines, steps, perExample, more) => chunkGraph(shape, { baselines, steps, more }, perExample),
     finale: (baselines) => finaleGraph(shape, baselines),
   };
 }
@@ -76,14 +97,23 @@ function accumulatorShapes({ problem, boundary }: PathShape, baselines: number):
   return boundary.map((z) => [baselines, ...classesOf(problem), ...z.shape]);
 }
 
-function chunkGraph(shape: PathShape, baselines: number, steps: number, perExample: boolean): PathGraph {
+interface ChunkSize {
+  readonly baselines: number;
+  readonly steps: number;
+  /** Nodes behind the others that only the forward pass sees. */
+  readonly more: number | undefined;
+}
+
+function chunkGraph(shape: PathShape, { baselines, steps, more = 0 }: ChunkSize, perExample: boolean): PathGraph {
   const { problem } = shape;
   const ends = boundaryInputs(shape, baselines);
-  const { nodes, weights } = nodeInputs(shape, baselines, steps, perExample);
+  const { nodes, weights } = nodeInputs(shape, baselines, steps, perExample, { more });
   const sums = accumulatorShapes(shape, baselines).map((s) => input(s, "f32", "sum"));
-  const rows = pathPoints(shape, ends, nodes, steps);
-  const outputs = batchAll(boundaryGradients(shape), rows, baselines * steps).map((g, k) => {
-    const whole = reshape(g, [baselines, steps, ...g.shape.slice(1)]);
+  const all = steps + more;
+  const rows = pathPoints(shape, ends, nodes, all);
+  const outputs = batchAll(boundaryGradients(shape), rows, baselines * all).map((g, k) => {
+    // Left out rather than weighted by 0: a gradient at an end may be infinite.
+    const whole = sliceAxis(reshape(g, [baselines, all, ...g.shape.slice(1)]), 1, 0, steps);
     return add(sums[k]!, sum(mul(whole, aligned(weights, whole.shape)), 1));
   });
   const { index } = problem;

@@ -1,6 +1,6 @@
 // What a path integral uploads: baselines, classes, and the nodes and weights of each chunk.
 import type { Device } from "../tensor/device.ts";
-import type { HostArray } from "../tensor/host.ts";
+import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
@@ -32,8 +32,39 @@ export function classIndices(target: Target | undefined, batch: number): readonl
   return Array.isArray(target) ? (target as readonly number[]) : undefined;
 }
 
+/** {@link classIndices} as i32 [batch]. */
+export function classArray(target: Target | undefined, batch: number): HostArray | undefined {
+  const classes = classIndices(target, batch);
+  return classes && hostArray(Int32Array.from(classes), [batch], "i32");
+}
+
+/** Whether the caller names classes, so that they are inputs rather than what the network predicts. */
+export const targetGiven = ({ target }: { readonly target?: Target | undefined }): boolean =>
+  classIndices(target, 0) !== undefined;
+
+/** Score at the input, and mean score at the baselines with weights p: `scores` [M, nodes, ...] has both ends last. */
+export function endScores({ shape: [, nodes = 0, ...rest], data }: HostArray, p: readonly number[]) {
+  const size = numel(rest);
+  const at = (m: number, node: number, i: number): number => data[(m * nodes + node) * size + i]!;
+  const score = new Float32Array(size);
+  const baselineScore = new Float32Array(size);
+  for (let i = 0; i < size; i++) {
+    score[i] = at(0, nodes - 1, i);
+    baselineScore[i] = p.reduce((sum, weight, m) => sum + weight * at(m, nodes - 2, i), 0);
+  }
+  return { score: hostArray(score, rest), baselineScore: hostArray(baselineScore, rest) };
+}
+
+export interface PointRange {
+  readonly at: number;
+  readonly count: number;
+  readonly batch: number | undefined;
+  /** Nodes behind the others, without weights. */
+  readonly more?: readonly number[];
+}
+
 /**
- * Nodes [rows, count] (with `batch`: [rows, count, batch]) and weights [rows, count(, C)] from step `at` on.
+ * Nodes [rows, count + more] (with `batch`: [rows, count + more, batch]) and weights [rows, count(, C)] from step `at` on.
  * Beyond the last step the last node is repeated, with weight 0.
  * @param rows numbers of the baselines
  */
@@ -41,23 +72,25 @@ export function pointTensors(
   device: Device,
   points: PathPoints,
   rows: readonly number[],
-  { at, count, batch }: { at: number; count: number; batch: number | undefined },
+  { at, count, batch, more = [] }: PointRange,
 ): [Tensor, Tensor] {
   const { steps, sums = 1 } = points;
   const each = batch ?? 1;
-  const nodes = new Float32Array(rows.length * count * each);
+  const stride = (count + more.length) * each;
+  const nodes = new Float32Array(rows.length * stride);
   const weights = new Float32Array(rows.length * count * sums);
   rows.forEach((row, i) => {
     for (let s = 0; s < count; s++) {
       const from = row * steps + Math.min(at + s, steps - 1);
       const to = i * count + s;
-      for (let b = 0; b < each; b++) nodes[to * each + b] = points.nodes[from * each + b]!;
+      for (let b = 0; b < each; b++) nodes[i * stride + s * each + b] = points.nodes[from * each + b]!;
       for (let c = 0; c < sums; c++) weights[to * sums + c] = at + s < steps ? points.weights[from * sums + c]! : 0;
     }
+    more.forEach((node, s) => nodes.fill(node, i * stride + (count + s) * each, i * stride + (count + s + 1) * each));
   });
-  const shape = [rows.length, count];
+  const lead = [rows.length, count + more.length];
   return [
-    device.tensor(nodes, batch === undefined ? shape : [...shape, batch]),
-    device.tensor(weights, sums === 1 ? shape : [...shape, sums]),
+    device.tensor(nodes, batch === undefined ? lead : [...lead, batch]),
+    device.tensor(weights, sums === 1 ? [rows.length, count] : [rows.length, count, sums]),
   ];
 }

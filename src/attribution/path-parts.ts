@@ -20,8 +20,8 @@ export interface PathShape {
 }
 
 export function pathShape(problem: Problem, hoist: boolean): PathShape {
-  const { ends, score } = problem;
-  return { problem, boundary: hoist ? affineBoundary([score], ends) : ends };
+  const { ends, output, score } = problem;
+  return { problem, boundary: hoist ? affineBoundary([output, score], ends) : ends };
 }
 
 /** A graph that also reads some inputs of the problem: `side`, in the order in which they are bound. */
@@ -36,7 +36,7 @@ export interface PathGraph extends Graph {
  *   chunk     side inputs, target, A, T [M, ...], extras, nodes, weights, accumulators -> accumulators
  *   finale    side inputs, target, given, extras, accumulators, D, score' [M, ...], p [M], totals -> totals
  *
- * The last total is the mean score at the baselines.
+ * The last total is the mean score at the baselines. Where all nodes fit at once, the graphs are joined into one.
  */
 export interface Integrand {
   /** Names the graphs among the cached programs. */
@@ -44,8 +44,11 @@ export interface Integrand {
   /** What the totals but the last are, for messages. */
   readonly results: readonly string[];
   prepare?(baselines: number): PathGraph;
-  chunk(baselines: number, steps: number, perExample: boolean): PathGraph;
+  /** @param more nodes without weights behind the others, whose gradients are not asked for; only if `shared` */
+  chunk(baselines: number, steps: number, perExample: boolean, more?: number): PathGraph;
   finale(baselines: number): PathGraph;
+  /** Whether the values at further nodes come at the price of more rows in the network's forward pass. */
+  readonly shared?: boolean;
 }
 
 export const leafLike = (node: Node, lead: Shape, name: string): Node =>
@@ -81,9 +84,15 @@ export const boundaryInputs = ({ boundary }: PathShape, baselines: number): Boun
   along: boundary.map((z) => leafLike(z, [baselines], "along")),
 });
 
-/** Inputs of a chunk: nodes [M, S] or [M, S, B], weights [M, S], or [M, S, C] for several sums. */
-export const nodeInputs = ({ problem }: PathShape, m: number, steps: number, perExample: boolean, sums = 1) => ({
-  nodes: input(perExample ? [m, steps, problem.target.batch] : [m, steps], "f32", "nodes"),
+/** Inputs of a chunk: nodes [M, S + more] or [M, S + more, B], weights [M, S], or [M, S, C] for several sums. */
+export const nodeInputs = (
+  { problem }: PathShape,
+  m: number,
+  steps: number,
+  perExample: boolean,
+  { sums = 1, more = 0 } = {},
+) => ({
+  nodes: input(perExample ? [m, steps + more, problem.target.batch] : [m, steps + more], "f32", "nodes"),
   weights: input(sums === 1 ? [m, steps] : [m, steps, sums], "f32", "weights"),
 });
 

@@ -1,6 +1,7 @@
 // Values at single nodes of a path, instead of sums over them.
 import type { HostArray } from "../tensor/host.ts";
 import { planChunks } from "./chunks.ts";
+import { encodePrelude, preludeProgram, sideTensors } from "./path-chunks.ts";
 import type { PathIntegral } from "./path.ts";
 import { pathShape, type PathGraph } from "./path-parts.ts";
 import { compiled, programCost, type Compiled } from "./programs.ts";
@@ -21,7 +22,7 @@ export async function pathRows(
   progress?: (done: number) => void,
 ): Promise<HostArray[]> {
   const { device, options, problem } = path;
-  const { program: prelude } = path.prelude(pathShape(problem, false), 1);
+  const { program: prelude } = preludeProgram(path, pathShape(problem, false), 1);
   const rowsOf = (count: number) => compiled(problem, device, `${name} ${count}`, () => graph(count));
   const plan = planChunks({
     device,
@@ -46,13 +47,13 @@ async function runRows(
   const { device, problem } = path;
   const session = new Session(device, path.options);
   try {
-    const { index, values } = path.encodePrelude(session, prelude, [0]);
+    const { index, values } = encodePrelude(path, session, prelude, [0]);
     const boundary = values.slice(0, 2 * problem.ends.length);
     const parts: HostArray[][] = [];
     for (let at = 0; at < nodes.length; at += size) {
       const chunk = Array.from({ length: size }, (_, s) => nodes[Math.min(at + s, nodes.length - 1)]!);
       const tensor = session.keep(device.tensor(chunk, [1, size]));
-      const outputs = session.encode(rows.program, [...path.side(rows.graph), ...index, ...boundary, tensor]);
+      const outputs = session.encode(rows.program, [...sideTensors(path, rows.graph), ...index, ...boundary, tensor]);
       const used = Math.min(size, nodes.length - at);
       parts.push((await session.read(outputs)).map((a) => firstRows(a, used)));
       session.drop([tensor, ...outputs]);

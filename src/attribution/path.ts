@@ -1,16 +1,16 @@
-// Runs path integrals: prelude, chunks and finale are encoded one after another, with nothing read back in between.
+// Path integrals on the device: in one program with one submit where all nodes fit at once, else chunk by chunk.
 import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
-import type { Program } from "../compiler/program.ts";
 import { assertArrays, baselineSet, placeholders, startingValues, type BaselineSet } from "./baseline-set.ts";
-import { classIndices, pointTensors, stacked, type PathPoints } from "./path-inputs.ts";
-import { planChunks, type ChunkPlan } from "./chunks.ts";
-import { gradientIntegrand, preludeGraph } from "./path-graphs.ts";
+import { limitsOf } from "./chunks.ts";
+import { gradientIntegrand } from "./path-graphs.ts";
+import { classArray, endScores, pointTensors, stacked, targetGiven, type PathPoints } from "./path-inputs.ts";
 import { pathShape, type Integrand, type PathGraph, type PathShape } from "./path-parts.ts";
+import { END_NODES, wholeGraph } from "./path-whole.ts";
 import { assertFinite, checkDeclared, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
-import { compiled, costOf, partsOf, type Compiled, type Programs } from "./programs.ts";
+import { boundaryKey, compiled, ownBytes, programCost, type Compiled } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
 import { Session } from "./session.ts";
 import type { ArrayInput, Input, ModelLike, PathOptions, Plan } from "./types.ts";
@@ -27,9 +27,21 @@ export interface PathResult {
   readonly plan: Plan;
 }
 
+/** What is integrated. */
+export interface PathTask {
+  /** Default: gradients. */
+  readonly integrand?: Integrand;
+  /** Tensors that the integrand's graphs call `given`. */
+  readonly given?: readonly Tensor[];
+  /** Called with the number of evaluations that were encoded. */
+  readonly progress?: ((done: number) => void) | undefined;
+}
+
+type Task = PathTask & { readonly integrand: Integrand };
+
 /** A model, an input and its baselines, on the device: ready to be integrated with any number of nodes. */
 export class PathIntegral {
-  readonly #inputs: readonly Tensor[];
+  readonly inputs: readonly Tensor[];
   /** What was uploaded here. */
   readonly #owned: Tensor[] = [];
 
@@ -43,7 +55,7 @@ export class PathIntegral {
     readonly starting: readonly Node[],
     readonly set: BaselineSet,
   ) {
-    this.#inputs = problem.names.map((name) => {
+    this.inputs = problem.names.map((name) => {
       const x = arrays[name]!;
       if (x instanceof Tensor) return x;
       const tensor = device.tensor(x);
@@ -68,6 +80,12 @@ export class PathIntegral {
     return new PathIntegral(device, problem, pathShape(problem, options.hoist ?? true), options, arrays, starting, set);
   }
 
+  /** Whether the only baseline is zeros: then it is not even uploaded. */
+  get #zero(): boolean {
+    const { baseline = "zero" } = this.options;
+    return baseline === "zero" && this.starting.every(({ dtype }) => dtype === "f32");
+  }
+
   get baselineCount(): number {
     return this.set.baselines.length;
   }
@@ -78,35 +96,99 @@ export class PathIntegral {
     return { steps: nodes.length, nodes: repeat(nodes), weights: repeat(weights) };
   }
 
+  /** Whether every example has nodes of its own. */
+  perExample({ nodes, steps }: PathPoints): boolean {
+    const { batch } = this.problem.target;
+    return batch > 1 && nodes.length === this.baselineCount * steps * batch;
+  }
+
   /** Weighted sums along the paths, of gradients unless told otherwise, averaged over baselines: one readback in all. */
   async integrate(points: PathPoints, task: PathTask = {}): Promise<PathResult> {
     const { options, device } = this;
     if (this.starting.every(({ dtype }) => dtype !== "f32")) assertArrays(options.baseline);
-    const { integrand = gradientIntegrand(this.shape), given = [], progress } = task;
-    const planned = this.plan(points, integrand);
-    await Promise.all(partsOf(planned.programs).map((program) => program.ready()));
-    return device.withErrorScope("attribution", () => {
-      const session = new Session(device, options);
-      return this.#run({ ...planned, points, given, results: integrand.results, session, progress });
+    const { integrand = gradientIntegrand(this.shape) } = task;
+    const whole = this.whole(points, integrand);
+    if (!whole) return (await import("./path-chunks.ts")).integrateInChunks(this, points, { ...task, integrand });
+    await whole.program.ready();
+    return device.withErrorScope("attribution", () => this.#runWhole(whole, points, { ...task, integrand }));
+  }
+
+  /** The program that computes everything in one submit; undefined if that takes more memory or time than it may. */
+  whole(points: PathPoints, integrand: Integrand): Compiled<PathGraph> | undefined {
+    const { device, options, shape, problem, starting, baselineCount: baselines } = this;
+    const size = {
+      baselines,
+      steps: points.steps,
+      perExample: this.perExample(points),
+      zero: this.#zero,
+      targetGiven: targetGiven(options),
+    };
+    const key = [integrand.key, "whole", ...Object.values(size), options.baselineOf, boundaryKey(shape)].join();
+    const made = compiled(problem, device, key, () => wholeGraph(shape, starting, integrand, size));
+    const cost = programCost([made.program], ownBytes(made.graph.inputs));
+    const limits = limitsOf(device, options.memoryBudget);
+    return (["bytes", "largest", "flops"] as const).every((key) => cost[key] <= limits[key]) ? made : undefined;
+  }
+
+  async #runWhole({ program, graph }: Compiled<PathGraph>, points: PathPoints, task: Task): Promise<PathResult> {
+    const { device, problem, set, baselineCount, options } = this;
+    const { given = [], progress } = task;
+    const { results: names } = task.integrand;
+    const session = new Session(device, options);
+    const { counters } = device;
+    const before = { ...counters };
+    try {
+      const members = set.baselines.map((_, m) => m);
+      const batch = this.perExample(points) ? problem.target.batch : undefined;
+      const keep = (tensors: readonly Tensor[]): Tensor[] => tensors.map((t) => session.keep(t));
+      const outputs = session.encode(program, [
+        ...this.inputs,
+        ...keep(this.target()),
+        ...given,
+        ...keep(this.#zero ? [] : this.starts(members)),
+        ...keep(pointTensors(device, points, members, { at: 0, count: points.steps, batch, more: END_NODES })),
+        ...keep(baselineCount > 1 ? [device.tensor(set.weights)] : []),
+      ]);
+      progress?.(baselineCount * points.steps);
+      const arrays = await session.read(outputs);
+      const totals = arrays.splice(0, names.length);
+      totals.forEach((a, i) => assertFinite(names[i]!, a));
+      const [output, scores, predicted] = arrays as [HostArray, HostArray, HostArray?];
+      return {
+        totals,
+        outputs: output,
+        targets: predicted ?? (problem.index && classArray(options.target, problem.target.batch)),
+        ...endScores(scores, set.weights),
+        plan: {
+          chunks: 1,
+          stepsPerChunk: points.steps * baselineCount,
+          bytes: programCost([program], ownBytes(graph.inputs)).bytes,
+          dispatchesPerChunk: program.plan.dispatches,
+          dispatches: counters.dispatches - before.dispatches,
+          submits: counters.submits - before.submits,
+          pipelines: program.plan.pipelines,
+          flops: session.flops,
+        },
+      };
+    } finally {
+      session.close();
+    }
+  }
+
+  /** Some baselines, stacked: a tensor for each value that they are given for. */
+  starts(members: readonly number[]): Tensor[] {
+    const { device, starting, set } = this;
+    return starting.map((node, i) => {
+      const arrays = members.map((m) => set.baselines[m]![i]!);
+      return stacked(device, node, arrays);
     });
   }
 
-  /**
-   * How an integral would run, without running it.
-   * @throws LimitError if not even one step fits
-   */
-  plan(points: PathPoints, integrand: Integrand = gradientIntegrand(this.shape)): PlannedPath {
-    const { batch } = this.problem.target;
-    const perExample = batch > 1 && points.nodes.length === this.baselineCount * points.steps * batch;
-    const plan = planChunks({
-      device: this.device,
-      baselines: this.baselineCount,
-      steps: points.steps,
-      budget: this.options.memoryBudget,
-      cost: (baselines, steps) => costOf(this.programs(integrand, baselines, steps, perExample)),
-    });
-    const programs = this.programs(integrand, plan.baselinesPerGroup, plan.stepsPerChunk, perExample);
-    return { plan, programs, perExample };
+  /** The classes that the caller named, [B]; none if the network chooses. */
+  target(): Tensor[] {
+    const { problem, options, device } = this;
+    const classes = problem.index && classArray(options.target, problem.target.batch);
+    return classes ? [device.tensor(classes)] : [];
   }
 
   /** Frees what was uploaded; the caller's own tensors stay. */
@@ -117,148 +199,4 @@ export class PathIntegral {
   [Symbol.dispose](): void {
     this.dispose();
   }
-
-  /** The program that computes what the paths start from, for a number of baselines. */
-  prelude(shape: PathShape, baselines: number): Programs["prelude"] {
-    const { options, problem, device } = this;
-    const given = targetGiven(options);
-    const key = `prelude ${options.baselineOf} ${baselines} ${given} ${shape.boundary.map(({ id }) => id).join()}`;
-    return compiled(problem, device, key, () => preludeGraph(shape, this.starting, baselines, given));
-  }
-
-  /** Programs that integrate `m` baselines side by side, `steps` nodes at a time. */
-  programs(integrand: Integrand, m: number, steps: number, perExample: boolean): Programs {
-    const { shape, problem, device } = this;
-    const { prepare } = integrand;
-    const key = (part: string): string => `${integrand.key} ${part} ${m} ${shape.boundary.map(({ id }) => id).join()}`;
-    return {
-      prelude: this.prelude(shape, m),
-      ...(prepare && { prepare: compiled(problem, device, key("prepare"), () => prepare(m)) }),
-      chunk: compiled(problem, device, `${key("chunk")} ${steps} ${perExample}`, () =>
-        integrand.chunk(m, steps, perExample),
-      ),
-      finale: compiled(problem, device, key("finale"), () => integrand.finale(m)),
-    };
-  }
-
-  async #run(job: Job): Promise<PathResult> {
-    const { session, plan, programs } = job;
-    const { counters } = this.device;
-    const before = { ...counters };
-    try {
-      let totals = programs.finale.graph.outputs.map((y) => session.zeros(y.shape));
-      let ends: readonly Tensor[] = [];
-      for (let group = 0; group < plan.groups; group++) {
-        const done = await this.#runGroup(job, group, totals);
-        session.drop(totals);
-        ({ totals, ends } = done);
-      }
-      const results = await session.read([...totals, ...ends]);
-      const sums = results.slice(0, totals.length - 1);
-      sums.forEach((a, i) => assertFinite(job.results[i]!, a));
-      const [baselineScore, outputs, score, targets] = results.slice(sums.length);
-      return {
-        totals: sums,
-        outputs: outputs!,
-        targets,
-        score: score!,
-        baselineScore: baselineScore!,
-        plan: {
-          chunks: plan.groups * plan.chunksPerGroup,
-          stepsPerChunk: plan.stepsPerChunk * plan.baselinesPerGroup,
-          bytes: costOf(programs).bytes,
-          dispatchesPerChunk: programs.chunk.program.plan.dispatches,
-          dispatches: counters.dispatches - before.dispatches,
-          submits: counters.submits - before.submits,
-          pipelines: new Set(partsOf(programs).flatMap((p) => p.steps.map((step) => step.wgsl))).size,
-          flops: session.flops,
-        },
-      };
-    } finally {
-      session.close();
-    }
-  }
-
-  /** All nodes of one group of baselines: prelude, chunks, finale. Beyond the last baseline it is repeated, with weight 0. */
-  async #runGroup(job: Job, group: number, totals: readonly Tensor[]) {
-    const { session, programs, plan, points, given } = job;
-    const count = this.baselineCount;
-    const members = Array.from({ length: plan.baselinesPerGroup }, (_, i) => group * plan.baselinesPerGroup + i);
-    const rows = members.map((member) => Math.min(member, count - 1));
-    const { ends, index, startScore, values } = this.encodePrelude(session, programs.prelude.program, rows);
-    const run = ({ program, graph }: Compiled<PathGraph>, inputs: readonly Tensor[]): Tensor[] =>
-      session.encode(program, [...this.side(graph), ...index, ...inputs]);
-    const boundary = values.slice(0, 2 * this.shape.boundary.length);
-    const differences = values.slice(boundary.length);
-    const extras = programs.prepare ? run(programs.prepare, [...given, ...differences]) : [];
-    let sums = programs.chunk.graph.outputs.map((y) => session.zeros(y.shape));
-    for (let at = 0; at < points.steps; at += plan.stepsPerChunk) {
-      const batch = job.perExample ? this.problem.target.batch : undefined;
-      const chunk = { at, count: plan.stepsPerChunk, batch };
-      const used = pointTensors(this.device, points, rows, chunk).map((t) => session.keep(t));
-      const next = run(programs.chunk, [...boundary, ...extras, ...used, ...sums]);
-      session.drop([...used, ...sums]);
-      sums = next;
-      const last = at + plan.stepsPerChunk >= points.steps;
-      if (!last || group < plan.groups - 1) await session.flush();
-      // Without the evaluations that only fill the chunk up.
-      job.progress?.(members.filter((m) => m < count).length * Math.min(plan.stepsPerChunk, points.steps - at));
-    }
-    const weights = session.keep(this.device.tensor(members.map((m) => this.set.weights[m] ?? 0)));
-    const next = run(programs.finale, [...given, ...extras, ...sums, ...differences, startScore, weights, ...totals]);
-    session.drop([...sums, ...values, ...extras, weights]);
-    return { totals: next, ends };
-  }
-
-  /**
-   * Boundary values, their tangents and x - x' for some baselines; the scores there; and at the input (`ends`) output, score
-   * and target, if there is one.
-   */
-  encodePrelude(session: Session, program: Program, members: readonly number[]) {
-    const { problem, device } = this;
-    const starts = this.starting.map((node, i) => {
-      const arrays = members.map((m) => this.set.baselines[m]![i]!);
-      return session.keep(stacked(device, node, arrays));
-    });
-    const classes = classIndices(this.options.target, problem.target.batch);
-    const target = classes && problem.index ? [session.keep(device.tensor(classes, [classes.length], "i32"))] : [];
-    const [output, ...rest] = session.encode(program, [...this.#inputs, ...target, ...starts]);
-    session.drop([...target, ...starts]);
-    const index = problem.index ? rest.splice(0, 1) : [];
-    const [score, startScore, ...values] = rest;
-    return { ends: [output!, score!, ...index], index, startScore: startScore!, values };
-  }
-
-  side({ side }: PathGraph): Tensor[] {
-    return side.map((x) => this.#inputs[this.problem.inputs.indexOf(x)]!);
-  }
 }
-
-/** What is integrated. */
-export interface PathTask {
-  /** Default: gradients. */
-  readonly integrand?: Integrand;
-  /** Tensors that the integrand's graphs call `given`. */
-  readonly given?: readonly Tensor[];
-  /** Called with the number of evaluations that were encoded. */
-  readonly progress?: ((done: number) => void) | undefined;
-}
-
-export interface PlannedPath {
-  readonly plan: ChunkPlan;
-  readonly programs: Programs;
-  /** Whether every example has nodes of its own. */
-  readonly perExample: boolean;
-}
-
-/** One integration: what is asked, how it is cut, and what runs it. */
-interface Job extends PlannedPath {
-  readonly points: PathPoints;
-  readonly given: readonly Tensor[];
-  /** What the totals are, for messages. */
-  readonly results: readonly string[];
-  readonly session: Session;
-  readonly progress: ((done: number) => void) | undefined;
-}
-
-const targetGiven = ({ target }: PathOptions): boolean => classIndices(target, 0) !== undefined;

@@ -2,9 +2,10 @@
 import type { Device } from "../tensor/device.ts";
 import { bytesOf } from "../compiler/plan.ts";
 import { Program } from "../compiler/program.ts";
+import type { Node } from "../graph/node.ts";
 import type { Graph } from "../graph/trace.ts";
 import type { Cost } from "./chunks.ts";
-import type { PathGraph } from "./path-parts.ts";
+import type { PathGraph, PathShape } from "./path-parts.ts";
 import type { Problem } from "./problem.ts";
 
 export interface Compiled<G extends Graph> {
@@ -45,20 +46,20 @@ export const partsOf = (programs: Programs): Program[] =>
   Object.values(programs).map(({ program }: Compiled<Graph>) => program);
 
 /** Inputs that a run uploads or makes itself, by name; sums and totals are read from one buffer and written to another. */
-const OWN_INPUTS = {
-  prelude: ["baseline"],
-  chunk: ["nodes", "weights", "sum"],
-  finale: ["baseline weights", "total"],
-} as const;
+const OWN_INPUTS: readonly unknown[] = ["baseline", "nodes", "weights", "sum", "baseline weights", "total"];
+
+export const ownBytes = (inputs: readonly Node[]): number =>
+  inputs.reduce((bytes, x) => bytes + (OWN_INPUTS.includes(x.attrs["name"]) ? bytesOf(x) : 0), 0);
+
+/** Tells apart the graphs of a problem with and without a hoisted prefix. */
+export const boundaryKey = ({ boundary }: PathShape): string => boundary.map(({ id }) => id).join();
 
 /** What a group of baselines takes, a chunk of its steps at a time. */
 export function costOf(programs: Programs): Cost {
-  const parts = (["prelude", "chunk", "finale"] as const).flatMap((part) => {
-    const names: readonly unknown[] = OWN_INPUTS[part];
-    return programs[part].graph.inputs.filter((x) => names.includes(x.attrs["name"]));
-  });
-  const own = parts.reduce((bytes, x) => bytes + bytesOf(x), 0);
-  return { ...programCost(partsOf(programs), own), flops: programs.chunk.program.plan.flops };
+  const { prelude, chunk, finale } = programs;
+  const own = [chunk, finale].reduce((bytes, { graph }) => bytes + ownBytes(graph.inputs), 0);
+  const starts = prelude.graph.inputs.filter((x) => x.attrs["name"] === "baseline");
+  return { ...programCost(partsOf(programs), own + ownBytes(starts)), flops: chunk.program.plan.flops };
 }
 
 /** Scratch memory is handed from one program to the next; results live to the end. */

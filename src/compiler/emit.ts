@@ -8,14 +8,19 @@ import { fillPrimitive, iotaPrimitive } from "../graph/leaves.ts";
 import { is, type Node } from "../graph/node.ts";
 import { f32, type Uniform } from "../graph/primitive.ts";
 import { cutOf, type Cut } from "./cut.ts";
+import type { LaneRead } from "./lanes.ts";
 
 const STORED_TYPE: Record<DType, string> = { f32: "f32", i32: "i32", bool: "u32" };
+/** Stands for the component in code that is repeated for each of four lanes. */
+const LANE = "\u00a7";
 const ZERO: Record<DType, string> = { f32: "0.0", i32: "0i", bool: "false" };
 
 /** Bindings, uniforms and helper functions shared by all functions generated into one module. */
 export class Emitter {
   readonly uniforms: Uniform[] = [];
   readonly helpers = new Set<string>();
+  /** Buffers that are read and written four elements at a time. */
+  readonly #wide = new Set<Node>();
   readonly #slots = new Map<string, string>();
   readonly #sources = new Map<Node, string>();
 
@@ -25,6 +30,16 @@ export class Emitter {
   /** Nodes whose buffers the generated code reads, in order of binding. */
   get reads(): Node[] {
     return [...this.#sources.keys()];
+  }
+
+  /** Type of a buffer's elements. */
+  elementOf(node: Node): string {
+    const type = STORED_TYPE[node.dtype];
+    return this.#wide.has(node) ? `vec4<${type}>` : type;
+  }
+
+  widen(node: Node): void {
+    this.#wide.add(node);
   }
 
   sourceName(node: Node): string {
@@ -59,10 +74,10 @@ export class Emitter {
     }
     let binding = firstBinding;
     for (const [node, name] of this.#sources) {
-      lines.push(`@group(0) @binding(${binding++}) var<storage, read> ${name}: array<${STORED_TYPE[node.dtype]}>;`);
+      lines.push(`@group(0) @binding(${binding++}) var<storage, read> ${name}: array<${this.elementOf(node)}>;`);
     }
     outputs.forEach((node, i) =>
-      lines.push(`@group(0) @binding(${binding++}) var<storage, read_write> o${i}: array<${STORED_TYPE[node.dtype]}>;`),
+      lines.push(`@group(0) @binding(${binding++}) var<storage, read_write> o${i}: array<${this.elementOf(node)}>;`),
     );
     return [...lines, ...this.helpers].join("\n");
   }
@@ -71,17 +86,24 @@ export class Emitter {
 /** The body of one generated function: binds values to names, each computed once per position. */
 export class Scope implements IndexContext {
   readonly lines: string[] = [];
+  /** What differs between four lanes; one copy for each goes behind `lines`. */
+  readonly #perLane: string[] = [];
   readonly #names = new Map<string, string>();
   readonly #values = new Map<string, string>();
   #viewed: Node | undefined;
 
   readonly #emitter: Emitter;
   readonly #given: ReadonlyMap<Node, string>;
+  readonly #lanes: ReadonlyMap<Node, LaneRead> | undefined;
 
-  /** @param given values that exist already: the accumulator of the kernel whose epilogue this is */
-  constructor(emitter: Emitter, given: ReadonlyMap<Node, string> = new Map()) {
+  /**
+   * @param given values that exist already: the accumulator of the kernel whose epilogue this is
+   * @param lanes how buffers are read by code that computes four elements, of which `i` is the first
+   */
+  constructor(emitter: Emitter, given: ReadonlyMap<Node, string> = new Map(), lanes?: ReadonlyMap<Node, LaneRead>) {
     this.#emitter = emitter;
     this.#given = given;
+    this.#lanes = lanes;
   }
 
   u32(key: string, value: number): string {
@@ -91,9 +113,10 @@ export class Scope implements IndexContext {
   let(expression: string): string {
     let name = this.#names.get(expression);
     if (!name) {
-      name = `v${this.lines.length}`;
+      const differs = expression.includes(LANE);
+      name = `v${this.#names.size}${differs ? LANE : ""}`;
       this.#names.set(expression, name);
-      this.lines.push(`let ${name} = ${expression};`);
+      (differs ? this.#perLane : this.lines).push(`let ${name} = ${expression};`);
     }
     return name;
   }
@@ -115,7 +138,7 @@ export class Scope implements IndexContext {
   #expression(node: Node, at: Index): string {
     const storage = this.#emitter.storageOf(node);
     if (storage) {
-      const element = `${this.#emitter.sourceName(storage)}[${at.flat()}]`;
+      const element = this.#read(storage, at);
       return node.dtype === "bool" ? `${element} != 0u` : element;
     }
     if (is(node, fillPrimitive)) return this.#literal(node.attrs.value, node.dtype);
@@ -128,6 +151,13 @@ export class Scope implements IndexContext {
       return lowering.wgsl(args, params, node.attrs);
     }
     return this.#view(node, at);
+  }
+
+  #read(storage: Node, at: Index): string {
+    const name = this.#emitter.sourceName(storage);
+    if (this.#lanes?.get(storage) !== "each") return `${name}[${at.flat()}]`;
+    this.#emitter.widen(storage);
+    return `${this.let(`${name}[${at.flat()} >> 2u]`)}.${LANE}`;
   }
 
   #view(node: Node, at: Index): string {
@@ -158,6 +188,21 @@ export class Scope implements IndexContext {
       const value = this.value(cut ? cut.source : node, Index.ofFlat(shape, "i", this));
       const stored = node.dtype === "bool" ? `select(0u, 1u, ${value})` : value;
       this.lines.push(cut ? this.#storeCut(cut, target, stored) : `o${target}[i] = ${stored};`);
+    });
+  }
+
+  /** Stores the elements of several nodes, all of one size, at the flat positions from `i` to `i + 3`. */
+  storeLanes(nodes: readonly Node[]): void {
+    const values = nodes.map((node) => {
+      const value = this.value(node, Index.ofFlat(node.shape, "i", this));
+      return node.dtype === "bool" ? `select(0u, 1u, ${value})` : value;
+    });
+    const lanes = [..."xyzw"];
+    lanes.forEach((lane) => this.lines.push(...this.#perLane.map((line) => line.replaceAll(LANE, lane))));
+    nodes.forEach((node, target) => {
+      this.#emitter.widen(node);
+      const four = lanes.map((lane) => values[target]!.replaceAll(LANE, lane));
+      this.lines.push(`o${target}[i >> 2u] = ${this.#emitter.elementOf(node)}(${four.join(", ")});`);
     });
   }
 

@@ -6,6 +6,7 @@ import { numel } from "../tensor/shape.ts";
 import type { Attrs, Capabilities, KernelCall, KernelLowering, Uniform } from "../graph/primitive.ts";
 import { Emitter, Scope } from "./emit.ts";
 import type { Group } from "./fuse.ts";
+import { LANES, laneReads } from "./lanes.ts";
 
 export interface Binding {
   readonly binding: number;
@@ -39,14 +40,17 @@ export function lower(group: Group, storageOf: (node: Node) => Node | undefined,
 
 function lowerElementwise(group: Group, storageOf: (node: Node) => Node | undefined): Step {
   const emitter = new Emitter(storageOf);
-  const scope = new Scope(emitter);
   const count = numel(group.roots[0]!.shape);
+  const lanes = laneReads(group.roots, storageOf);
+  const scope = new Scope(emitter, undefined, lanes);
+  const each = lanes ? LANES : 1;
   const total = emitter.u32("count", count);
-  scope.store(group.roots, count);
+  if (lanes) scope.storeLanes(group.roots);
+  else scope.store(group.roots, count);
   const wgsl = `${emitter.declarations(0, 1, group.roots)}
 @compute @workgroup_size(64, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-let i = (wid.x + wid.y * groups.x) * 64u + lane;
+let i = ((wid.x + wid.y * groups.x) * 64u + lane) * ${each}u;
 if (i >= ${total}) { return; }
 ${scope.lines.join("\n")}
 }
@@ -58,7 +62,7 @@ ${scope.lines.join("\n")}
       { binding: 0, source: emitter.uniforms },
       ...[...emitter.reads, ...group.roots].map((source, i) => ({ binding: i + 1, source })),
     ],
-    workgroups: Math.ceil(count / 64),
+    workgroups: Math.ceil(count / (64 * each)),
     flops: group.cost * count,
     reads: emitter.reads,
     writes: group.roots,

@@ -106,6 +106,10 @@ export function fillValue(node: Node): number | undefined {
   return is(node, fillPrimitive) ? node.attrs.value : undefined;
 }
 
+/** For products: nothing times whatever is nothing. */
+export const foldZero = (inputs: readonly Node[], shape: Shape): Value | undefined =>
+  inputs.some((x) => fillValue(x) === 0) ? fill(shape, 0) : undefined;
+
 /**
  * Turns what an operation was given into a value. Numbers become scalars of dtype `dtype`.
  * @throws ArgumentError for anything that is not an operand

@@ -38,7 +38,7 @@ export function apply<A extends Attrs>(primitive: Primitive<A>, inputs: readonly
   const youngest = inputs.reduce<Node | undefined>((a, b) => (a && a.id > b.id ? a : b), undefined);
   if (!youngest) throw new ArgumentError(`${primitive.name}: a node without inputs is made by leaf(), not by apply()`);
   const { shape, dtype } = primitive.aval(inputs, attrs);
-  const folded = primitive.fold?.(inputs, attrs);
+  const folded = primitive.fold?.(inputs, attrs, shape);
   if (folded) return folded;
   const key = `${primitive.uid}|${inputs.map((x) => x.id).join()}|${JSON.stringify(attrs, exactly)}`;
   const known = youngest.uses.get(key);

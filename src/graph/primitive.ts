@@ -112,8 +112,8 @@ export interface PrimitiveSpec<A extends Attrs> {
   transpose?(cotangent: Node, node: Node<A>, argument: number): Node;
   /** The same operation with one more leading axis (of `size`) on the result and on the arguments marked in `batched`. */
   batch(inputs: readonly Node[], batched: readonly boolean[], attrs: A, size: number): Node;
-  /** A simpler equal node, if there is one (x + 0, reshape of reshape, ...). The operands have passed `aval`. */
-  fold?(inputs: readonly Node[], attrs: A): Node | undefined;
+  /** A simpler equal node, if there is one (x + 0, reshape of reshape, ...), given the result's shape. */
+  fold?(inputs: readonly Node[], attrs: A, shape: Shape): Node | undefined;
 }
 
 export interface Primitive<A extends Attrs = Attrs> extends PrimitiveSpec<A> {

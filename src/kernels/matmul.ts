@@ -1,7 +1,7 @@
 // Matrix products. The family is closed: each transpose of a product is again a product with other flags.
 import { DTypeError, ShapeError } from "../tensor/errors.ts";
 import { broadcastShapes, formatShape, numel, type Shape } from "../tensor/shape.ts";
-import { lift, type Operand } from "../graph/leaves.ts";
+import { foldZero, lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
 import { primitive, type Primitive } from "../graph/primitive.ts";
 import { broadcastTo, sumTo } from "./broadcast.ts";
@@ -53,6 +53,7 @@ export const matmulPrimitive: Primitive<MatmulAttrs> = /* @__PURE__ */ primitive
     },
   },
   multilinear: true,
+  fold: (inputs, _, shape) => foldZero(inputs, shape),
   // C = A B: dA = dC B^T and dB = A^T dC, each in the layout its operand is stored in.
   transpose(ct, { inputs: [a, b], attrs: { ta, tb } }, argument) {
     const of = (x: Operand, y: Operand, transposeA: boolean, transposeB: boolean): Node =>

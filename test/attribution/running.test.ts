@@ -67,10 +67,11 @@ describe("the work", () => {
 
   test("shares its pipelines between numbers of steps and batch sizes", () =>
     withModel(async (model, device) => {
-      await integratedGradients(model, x, { steps: 40 });
+      const four = drawArray([4, 4], 82);
+      await integratedGradients(model, four, { steps: 40 });
       const { pipelines } = device.counters;
-      await integratedGradients(model, x, { steps: 64 });
-      await integratedGradients(model, drawArray([4, 4], 82), { steps: 40 });
+      await integratedGradients(model, four, { steps: 64 });
+      await integratedGradients(model, drawArray([8, 4], 83), { steps: 40 });
       expect(device.counters.pipelines).toBe(pipelines);
     }));
 

@@ -1,0 +1,85 @@
+// Prelude, chunk and finale of a path integral joined into one graph, for paths whose nodes all fit at once. What one part
+// hands to the next needs no buffer of its own then, and both ends of the path are further rows of the same batch.
+import { batchAll } from "../autograd/batch.ts";
+import { fill, input } from "../graph/leaves.ts";
+import type { Node } from "../graph/node.ts";
+import { rewrite } from "../graph/trace.ts";
+import { reshape } from "../kernels/movement.ts";
+import { index as indexed, sliceAxis } from "../kernels/slice.ts";
+import { pathStarts } from "./path-graphs.ts";
+import { pathPoints, type Integrand, type PathGraph, type PathShape } from "./path-parts.ts";
+
+export interface WholeSize {
+  readonly baselines: number;
+  readonly steps: number;
+  readonly perExample: boolean;
+  /** Whether all baselines are zeros. */
+  readonly zero: boolean;
+  /** Whether the caller names the classes. */
+  readonly targetGiven: boolean;
+}
+
+/** Nodes that the ends of the path add. */
+export const END_NODES = [0, 1] as const;
+
+/**
+ * inputs: side inputs, target if given, given, X' [M, ...], nodes [M, S + 2(, B)] of which the last are {@link END_NODES},
+ * weights [M, S(, C)], p [M] if M > 1 -> totals, output, scores at all nodes whose values are at hand [M, S + 2 or 2, ...]
+ * with both ends last, the predicted classes if the target is them
+ */
+export function wholeGraph(
+  shape: PathShape,
+  starting: readonly Node[],
+  integrand: Integrand,
+  { baselines, steps, perExample, zero, targetGiven }: WholeSize,
+): PathGraph {
+  const { problem } = shape;
+  const { inputs, output, score, index, predicted } = problem;
+  const more = END_NODES.length;
+  const { baseline, starts, along, differences } = pathStarts(shape, starting, baselines, zero);
+  const prepare = integrand.prepare?.(baselines);
+  const chunk = integrand.chunk(baselines, steps, perExample, integrand.shared ? more : 0);
+  const finale = integrand.finale(baselines);
+
+  // What the parts call their own inputs, in the order that Integrand documents.
+  const own = (graph: PathGraph): Node[] => graph.inputs.slice(graph.side.length + (index ? 1 : 0));
+  const ownFinale = own(finale);
+  const [extraCount, sumCount, totalCount] = [
+    prepare?.outputs.length ?? 0,
+    chunk.outputs.length,
+    finale.outputs.length,
+  ];
+  const givenCount = ownFinale.length - extraCount - sumCount - differences.length - 2 - totalCount;
+  const given = ownFinale.slice(0, givenCount);
+  const bind = (graph: PathGraph, values: readonly Node[]): Node[] =>
+    rewrite(graph.outputs, new Map(own(graph).map((leaf, i) => [leaf, values[i]!])));
+  const zeros = (leaves: readonly Node[]): Node[] => leaves.map((x) => fill(x.shape, 0));
+
+  const [chunkNodes, weights] = own(chunk).slice(-sumCount - 2) as [Node, Node];
+  const nodes = input([baselines, steps + more, ...chunkNodes.shape.slice(2)], "f32", "nodes");
+  const used = integrand.shared ? nodes : sliceAxis(nodes, 1, 0, steps);
+  const extras = prepare ? bind(prepare, [...given, ...differences]) : [];
+  const sums = bind(chunk, [...starts, ...along, ...extras, used, weights, ...zeros(own(chunk).slice(-sumCount))]);
+
+  const endNodes = integrand.shared ? nodes : sliceAxis(nodes, 1, steps, steps + more);
+  const count = endNodes.shape[1]!;
+  const rows = batchAll([output, score], pathPoints(shape, { starts, along }, endNodes, count), baselines * count);
+  const [outputs, scores] = rows.map((y) => reshape(y, [baselines, count, ...y.shape.slice(1)])) as [Node, Node];
+  const atInput = (y: Node): Node => indexed(indexed(y, 1, count - 1), 0, 0);
+  const p = baselines > 1 ? input([baselines], "f32", "baseline weights") : fill([1], 1);
+  const totals = bind(finale, [
+    ...[...given, ...extras, ...sums, ...differences, indexed(scores, 1, count - more), p],
+    ...zeros(ownFinale.slice(-totalCount)),
+  ]);
+  // The class stays that of the input all along the path.
+  const pinned = index && !targetGiven ? rewrite([predicted!], new Map([[output, atInput(outputs)]])) : [];
+  const results = [...totals.slice(0, -1), atInput(outputs), scores];
+  return {
+    inputs: [
+      ...[...inputs, ...(index && targetGiven ? [index] : []), ...given, ...(zero ? [] : baseline), nodes, weights],
+      ...(baselines > 1 ? [p] : []),
+    ],
+    outputs: [...rewrite(results, new Map(pinned.map((y) => [index!, y]))), ...pinned],
+    side: inputs,
+  };
+}
