@@ -93,6 +93,34 @@ describe("pages that run as they stand", () => {
     expect(interior[0]).toEqual([0, 0.25, 0.5, 0.75, 1]);
   });
 
+  test("docs/adaptive-paths.md", async () => {
+    const [guided, careful, shared, curved] = (await run("docs/adaptive-paths.md")) as [
+      [Float32Array, Float32Array],
+      [Float32Array, number],
+      [Float32Array, Float32Array],
+      [Float32Array, Float32Array],
+    ];
+    expect(guided[0][0]).toBeCloseTo(71.9, 1);
+    expect(guided[0][1]).toBeCloseTo(9, 1);
+    expect(careful[1]).toBe(1);
+    // The gradient is 0 at the baseline: the first step's gain, 81 / n^2, is nobody's.
+    expect(shared[0][0]).toBeCloseTo(-81 / 50 ** 2, 4);
+    expect(shared[1][0]).toBeCloseTo(-81 / 200 ** 2, 4);
+    expect(curved[1][0]).toBeCloseTo(0, 4);
+  });
+
+  test("docs/competition.md", async () => {
+    const [cgi, ig, shares] = (await run("docs/competition.md")) as Float32Array[][];
+    const near = (actual: Float32Array, expected: readonly number[]): void =>
+      expected.forEach((v, i) => expect(actual[i]).toBeCloseTo(v, 5));
+    near(cgi![0]!, [1, 1, -4]);
+    near(cgi![1]!, [2, -1, 1, 0, 0, -4, -1, 3, 1]);
+    near(cgi![2]!, [0, 0, -4]);
+    // A linear network: its integrated gradients from zero are gradient x input.
+    for (const map of ig!) near(map, [2, -1, 1]);
+    near(shares![0]!, [0.5, 0, 0, -2]);
+  });
+
   test("docs/custom-ops.md", async () => {
     const [product] = (await run("docs/custom-ops.md")) as [[Float32Array]];
     // d2/dx2 x exp(-x^2) = (4 x^3 - 6 x) exp(-x^2), times v.
@@ -106,6 +134,17 @@ describe("pages that run as they stand", () => {
     const [perToken, delta] = printed[0] as [Float32Array, Float32Array];
     expect([...perToken, ...delta].every(Number.isFinite)).toBe(true);
     expect(printed[1]).toEqual([true]);
+  });
+
+  test("docs/shapley.md", async () => {
+    const printed = await run("docs/shapley.md");
+    const [exact, excluded] = printed[0] as [number[], number[]];
+    [3, 5, 5].forEach((v, i) => expect(exact[i]).toBeCloseTo(v, 4));
+    // H_1 and H_2 times as much.
+    [3, 7.5, 7.5].forEach((v, i) => expect(excluded[i]).toBeCloseTo(v, 4));
+    for (const v of printed[1] as number[]) expect(Math.abs(v)).toBeLessThan(1e-4);
+    const [sampled, errors] = printed[2] as [Float32Array, Float32Array];
+    [3, 5, 5].forEach((v, i) => expect(Math.abs(sampled[i]! - v)).toBeLessThanOrEqual(4 * errors[i]! + 1e-4));
   });
 
   test("docs/performance.md", async () => {

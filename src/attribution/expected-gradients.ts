@@ -92,7 +92,8 @@ function randomDraws(batch: number, references: number, samples: number, seed: n
   return { index, alpha };
 }
 
-function shuffled(n: number, random: () => number): number[] {
+/** The numbers 0 to n - 1 in random order. */
+export function shuffled(n: number, random: () => number): number[] {
   const order = Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));

@@ -13,6 +13,28 @@ export {
   type SingleBaseline,
   type WeightedBaseline,
 } from "./baselines.ts";
+export {
+  adaptivePath,
+  type AdaptiveOptions,
+  type AdaptivePathOptions,
+  type AdaptivePathResult,
+  type AdaptivePlan,
+  type Choose,
+  type PathState,
+} from "./adaptive-path.ts";
+export { blurPath, type BlurPathOptions } from "./blur-path.ts";
+export { curvePath, type Curve, type CurvePathOptions, type CurveState } from "./curve-path.ts";
+export { guidedIG } from "./guided-ig.ts";
+export { idgi } from "./idgi.ts";
+export {
+  compete,
+  type ClassMaps,
+  type ClassMethod,
+  type Competed,
+  type CompeteOptions,
+  type CompetitionTarget,
+} from "./competition.ts";
+export { cgi, type CgiOptions, type CgiPlan, type CgiResult } from "./competition-cgi.ts";
 export { expectedGradients, type Draws, type ExpectedGradientsOptions } from "./expected-gradients.ts";
 export { groupsAlong, patchGroups } from "./hessian-rows.ts";
 export {
@@ -50,6 +72,19 @@ export {
 export { equidistributed, gaussLegendre, quadrature, RULES, type Quadrature, type Rule } from "./quadrature.ts";
 export { gradientXInput, saliency, type GradientOptions, type SaliencyResult } from "./saliency.ts";
 export type { Score, Target } from "./score.ts";
+export { type CoalitionOptions, type CoalitionSampling } from "./shapley-coalitions.ts";
+export type { GameOptions } from "./shapley-game.ts";
+export { shapleyIG, type ShapleyIGOptions, type ShapleyIGResult } from "./shapley-ig.ts";
+export {
+  exactShapley,
+  owenShapley,
+  sampledShapley,
+  type ExactShapleyResult,
+  type OwenShapleyOptions,
+  type SampledShapleyOptions,
+  type SampledShapleyResult,
+  type ShapleyResult,
+} from "./shapley-values.ts";
 export {
   assertTokenIds,
   embeddingBaseline,

@@ -3,6 +3,7 @@ import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
+import type { Program } from "../compiler/program.ts";
 import { assertArrays, baselineSet, placeholders, startingValues, type BaselineSet } from "./baseline-set.ts";
 import { limitsOf } from "./chunks.ts";
 import { gradientIntegrand } from "./path-graphs.ts";
@@ -36,8 +37,6 @@ export interface PathTask {
   /** Called with the number of evaluations that were encoded. */
   readonly progress?: ((done: number) => void) | undefined;
 }
-
-type Task = PathTask & { readonly integrand: Integrand };
 
 /** A model, an input and its baselines, on the device: ready to be integrated with any number of nodes. */
 export class PathIntegral {
@@ -110,7 +109,21 @@ export class PathIntegral {
     const whole = this.whole(points, integrand);
     if (!whole) return (await import("./path-chunks.ts")).integrateInChunks(this, points, { ...task, integrand });
     await whole.program.ready();
-    return device.withErrorScope("attribution", () => this.#runWhole(whole, points, { ...task, integrand }));
+    const session = new Session(device, options);
+    const before = { ...device.counters };
+    try {
+      // The scope closes before anything waits for results: one round trip to the device less.
+      const results = await device.withErrorScope("attribution", () => {
+        const arrays = session.read(this.#encode(session, whole.program, points, task.given));
+        // Where the scope reports an error, nobody waits for them.
+        arrays.catch(() => undefined);
+        return () => arrays;
+      });
+      task.progress?.(this.baselineCount * points.steps);
+      return this.#resultOf(whole, points, integrand, await results(), session.flops, before);
+    } finally {
+      session.close();
+    }
   }
 
   /** The program that computes everything in one submit; undefined if that takes more memory or time than it may. */
@@ -130,49 +143,50 @@ export class PathIntegral {
     return (["bytes", "largest", "flops"] as const).every((key) => cost[key] <= limits[key]) ? made : undefined;
   }
 
-  async #runWhole({ program, graph }: Compiled<PathGraph>, points: PathPoints, task: Task): Promise<PathResult> {
-    const { device, problem, set, baselineCount, options } = this;
-    const { given = [], progress } = task;
-    const { results: names } = task.integrand;
-    const session = new Session(device, options);
+  #encode(session: Session, program: Program, points: PathPoints, given: readonly Tensor[] = []): Tensor[] {
+    const { device, set, baselineCount, problem } = this;
+    const members = set.baselines.map((_, m) => m);
+    const batch = this.perExample(points) ? problem.target.batch : undefined;
+    const keep = (tensors: readonly Tensor[]): Tensor[] => tensors.map((t) => session.keep(t));
+    return session.encode(program, [
+      ...this.inputs,
+      ...keep(this.target()),
+      ...given,
+      ...keep(this.#zero ? [] : this.starts(members)),
+      ...keep(pointTensors(device, points, members, { at: 0, count: points.steps, batch, more: END_NODES })),
+      ...keep(baselineCount > 1 ? [device.tensor(set.weights)] : []),
+    ]);
+  }
+
+  #resultOf(
+    { program, graph }: Compiled<PathGraph>,
+    points: PathPoints,
+    { results: names }: Integrand,
+    arrays: HostArray[],
+    flops: number,
+    before: Device["counters"],
+  ): PathResult {
+    const { device, problem, set, options } = this;
     const { counters } = device;
-    const before = { ...counters };
-    try {
-      const members = set.baselines.map((_, m) => m);
-      const batch = this.perExample(points) ? problem.target.batch : undefined;
-      const keep = (tensors: readonly Tensor[]): Tensor[] => tensors.map((t) => session.keep(t));
-      const outputs = session.encode(program, [
-        ...this.inputs,
-        ...keep(this.target()),
-        ...given,
-        ...keep(this.#zero ? [] : this.starts(members)),
-        ...keep(pointTensors(device, points, members, { at: 0, count: points.steps, batch, more: END_NODES })),
-        ...keep(baselineCount > 1 ? [device.tensor(set.weights)] : []),
-      ]);
-      progress?.(baselineCount * points.steps);
-      const arrays = await session.read(outputs);
-      const totals = arrays.splice(0, names.length);
-      totals.forEach((a, i) => assertFinite(names[i]!, a));
-      const [output, scores, predicted] = arrays as [HostArray, HostArray, HostArray?];
-      return {
-        totals,
-        outputs: output,
-        targets: predicted ?? (problem.index && classArray(options.target, problem.target.batch)),
-        ...endScores(scores, set.weights),
-        plan: {
-          chunks: 1,
-          stepsPerChunk: points.steps * baselineCount,
-          bytes: programCost([program], ownBytes(graph.inputs)).bytes,
-          dispatchesPerChunk: program.plan.dispatches,
-          dispatches: counters.dispatches - before.dispatches,
-          submits: counters.submits - before.submits,
-          pipelines: program.plan.pipelines,
-          flops: session.flops,
-        },
-      };
-    } finally {
-      session.close();
-    }
+    const totals = arrays.splice(0, names.length);
+    totals.forEach((a, i) => assertFinite(names[i]!, a));
+    const [output, scores, predicted] = arrays as [HostArray, HostArray, HostArray?];
+    return {
+      totals,
+      outputs: output,
+      targets: predicted ?? (problem.index && classArray(options.target, problem.target.batch)),
+      ...endScores(scores, set.weights),
+      plan: {
+        chunks: 1,
+        stepsPerChunk: points.steps * this.baselineCount,
+        bytes: programCost([program], ownBytes(graph.inputs)).bytes,
+        dispatchesPerChunk: program.plan.dispatches,
+        dispatches: counters.dispatches - before.dispatches,
+        submits: counters.submits - before.submits,
+        pipelines: program.plan.pipelines,
+        flops,
+      },
+    };
   }
 
   /** Some baselines, stacked: a tensor for each value that they are given for. */

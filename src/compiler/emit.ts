@@ -42,6 +42,10 @@ export class Emitter {
     this.#wide.add(node);
   }
 
+  isWide(node: Node): boolean {
+    return this.#wide.has(node);
+  }
+
   sourceName(node: Node): string {
     let name = this.#sources.get(node);
     if (!name) this.#sources.set(node, (name = `b${this.#sources.size}`));
@@ -155,7 +159,11 @@ export class Scope implements IndexContext {
 
   #read(storage: Node, at: Index): string {
     const name = this.#emitter.sourceName(storage);
-    if (this.#lanes?.get(storage) !== "each") return `${name}[${at.flat()}]`;
+    if (this.#lanes?.get(storage) !== "each") {
+      // The prologue of the same kernel may read it four elements at a time.
+      const [whole, component] = this.#emitter.isWide(storage) ? [" >> 2u", `[${at.flat()} & 3u]`] : ["", ""];
+      return `${name}[${at.flat()}${whole}]${component}`;
+    }
     this.#emitter.widen(storage);
     return `${this.let(`${name}[${at.flat()} >> 2u]`)}.${LANE}`;
   }
@@ -191,18 +199,34 @@ export class Scope implements IndexContext {
     });
   }
 
+  get isWide(): boolean {
+    return this.#lanes !== undefined;
+  }
+
+  /** The element at flat position `i`; or the four from there on, as a vector. */
+  loaded(node: Node): string {
+    const value = this.value(node, Index.ofFlat(node.shape, "i", this));
+    return this.isWide ? this.#fourOf(value, "f32") : value;
+  }
+
+  /** Ends the code that differs between lanes, and gives a vector of one value of each. */
+  #fourOf(value: string, type: string): string {
+    const lanes = [..."xyzw"];
+    const copies = this.#perLane.splice(0);
+    lanes.forEach((lane) => this.lines.push(...copies.map((line) => line.replaceAll(LANE, lane))));
+    return `vec4<${type}>(${lanes.map((lane) => value.replaceAll(LANE, lane)).join(", ")})`;
+  }
+
   /** Stores the elements of several nodes, all of one size, at the flat positions from `i` to `i + 3`. */
   storeLanes(nodes: readonly Node[]): void {
     const values = nodes.map((node) => {
       const value = this.value(node, Index.ofFlat(node.shape, "i", this));
       return node.dtype === "bool" ? `select(0u, 1u, ${value})` : value;
     });
-    const lanes = [..."xyzw"];
-    lanes.forEach((lane) => this.lines.push(...this.#perLane.map((line) => line.replaceAll(LANE, lane))));
     nodes.forEach((node, target) => {
       this.#emitter.widen(node);
-      const four = lanes.map((lane) => values[target]!.replaceAll(LANE, lane));
-      this.lines.push(`o${target}[i >> 2u] = ${this.#emitter.elementOf(node)}(${four.join(", ")});`);
+      const four = this.#fourOf(values[target]!, STORED_TYPE[node.dtype]);
+      this.lines.push(`o${target}[i >> 2u] = ${four};`);
     });
   }
 

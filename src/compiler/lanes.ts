@@ -19,10 +19,12 @@ const LONG_CODE = 60;
 /**
  * How every buffer is read, if all reads of all roots are of one of the two kinds; else undefined.
  * @param storageOf the node whose buffer holds a node's elements, or undefined if it is computed in place
+ * @param asArguments whether the roots are arguments of a kernel, which may be in memory themselves
  */
 export function laneReads(
   roots: readonly Node[],
   storageOf: (node: Node) => Node | undefined,
+  asArguments = false,
 ): ReadonlyMap<Node, LaneRead> | undefined {
   const count = numel(roots[0]!.shape);
   if (count % LANES !== 0 || roots.some((root) => numel(root.shape) !== count)) return undefined;
@@ -42,7 +44,8 @@ export function laneReads(
     const next = kind === "same" ? kind : below(node);
     return next !== undefined && node.inputs.every((x) => visit(x, next));
   };
-  return roots.every((root) => visitInputs(root, "each")) && cost <= LONG_CODE ? reads : undefined;
+  const fits = roots.every((root) => (asArguments ? visit(root, "each") : visitInputs(root, "each")));
+  return fits && cost <= LONG_CODE ? reads : undefined;
 }
 
 /** What four neighbouring elements of a node read of its inputs; undefined if neither four neighbours nor one element. */

@@ -29,7 +29,7 @@ export async function profile(
   inputs: readonly Tensor[],
   { repetitions = 5 }: { repetitions?: number } = {},
 ): Promise<DispatchTime[]> {
-  await program.ready();
+  await program.ready(true);
   const { device, steps } = program;
   const commands = new Commands(device);
   const best = steps.map(() => Infinity);
@@ -39,7 +39,7 @@ export async function profile(
     results.push(...outputs);
     for (let r = 0; r < repetitions; r++) {
       const times = await timeDispatches(device, steps.length, (pass, i) =>
-        program.encodeStep(pass, steps[i]!, i, bufferOf, uniforms),
+        program.encodeStep(pass, i, bufferOf, uniforms),
       );
       times.forEach((t, i) => (best[i] = Math.min(best[i]!, t)));
     }

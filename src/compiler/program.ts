@@ -29,6 +29,9 @@ export interface ProgramPlan {
   readonly flops: number;
 }
 
+/** Operations that the quick kernel takes hardly longer for than the other would take to be built. */
+const QUICK_FLOPS = 2e8;
+
 /** A compiled function of tensors. */
 export class Program {
   readonly steps: readonly Step[];
@@ -37,8 +40,9 @@ export class Program {
   readonly #outputs: readonly Node[];
   readonly #offsets: readonly (readonly number[])[];
   readonly #uniformData: Uint32Array;
-  #pipelines: readonly GPUComputePipeline[] | undefined;
-  readonly #bound: { buffers: GPUBuffer[]; group: GPUBindGroup }[] = [];
+  /** What runs: some steps may still be quick ones, see {@link ready}. */
+  #running: { readonly step: Step; readonly pipeline: GPUComputePipeline }[] | undefined;
+  readonly #bound: ({ buffers: GPUBuffer[]; group: GPUBindGroup } | undefined)[] = [];
 
   constructor(
     readonly device: Device,
@@ -62,10 +66,36 @@ export class Program {
     };
   }
 
-  /** Compiles all pipelines, in parallel; {@link encode} may be called after this. */
-  async ready(): Promise<this> {
-    this.#pipelines ??= await Promise.all(this.steps.map((s) => this.device.pipeline(s.wgsl, s.label)));
+  /**
+   * Compiles all pipelines, in parallel; {@link encode} may be called after this. Where one takes long, a first call gets
+   * a quick one that gives the same results; the second call has the other built, without waiting for it.
+   * @param best waits for the pipelines that run fastest
+   */
+  async ready(best = false): Promise<this> {
+    const build = async (step: Step) => ({ step, pipeline: await this.device.pipeline(step.wgsl, step.label) });
+    const running = this.#running;
+    if (!running) this.#running = await Promise.all((best ? this.steps : this.#quickSteps()).map(build));
+    else {
+      const better = this.steps.map(async (step, i) => {
+        if (running[i]!.step === step) return;
+        running[i] = await build(step);
+        // Its bind group is that of another pipeline.
+        this.#bound[i] = undefined;
+      });
+      if (best) await Promise.all(better);
+      // A device that was lost meanwhile is reported by whatever uses it next.
+      else better.forEach((built) => void built.catch(() => undefined));
+    }
     return this;
+  }
+
+  /** Steps that are built soonest, unless running them would cost more than building the others saves. */
+  #quickSteps(): Step[] {
+    const flops = new Map<string, number>();
+    this.steps.forEach((s) => flops.set(s.wgsl, (flops.get(s.wgsl) ?? 0) + s.flops));
+    return this.steps.map((s) =>
+      s.quick && flops.get(s.wgsl)! < QUICK_FLOPS && !this.device.knows(s.wgsl) ? s.quick : s,
+    );
   }
 
   /**
@@ -76,7 +106,7 @@ export class Program {
   encode(commands: Commands, inputs: readonly Tensor[]): Tensor[] {
     const { outputs, bufferOf, uniforms, slots } = this.bind(commands, inputs);
     try {
-      this.steps.forEach((step, i) => this.encodeStep(commands.pass, step, i, bufferOf, uniforms));
+      this.steps.forEach((_, i) => this.encodeStep(commands.pass, i, bufferOf, uniforms));
     } catch (error) {
       // A weight may have been disposed of.
       outputs.forEach((y) => y.dispose());
@@ -90,7 +120,7 @@ export class Program {
   /** @internal Takes the memory of one run and says which buffer belongs to which node. */
   bind(commands: Commands, inputs: readonly Tensor[]) {
     this.#checkInputs(inputs);
-    if (!this.#pipelines) throw new ArgumentError("program: await program.ready() before encode()");
+    if (!this.#running) throw new ArgumentError("program: await program.ready() before encode()");
     const { device } = this;
     const uniforms = commands.take(Math.max(16, this.#uniformData.byteLength), "uniforms").buffer;
     device.gpu.queue.writeBuffer(uniforms, 0, this.#uniformData as Uint32Array<ArrayBuffer>);
@@ -194,14 +224,8 @@ export class Program {
   }
 
   /** @internal Adds one dispatch to a pass. */
-  encodeStep(
-    pass: GPUComputePassEncoder,
-    step: Step,
-    at: number,
-    bufferOf: (node: Node) => GPUBuffer,
-    uniforms: GPUBuffer,
-  ): void {
-    const pipeline = this.#pipelines![at]!;
+  encodeStep(pass: GPUComputePassEncoder, at: number, bufferOf: (node: Node) => GPUBuffer, uniforms: GPUBuffer): void {
+    const { step, pipeline } = this.#running![at]!;
     const offsets = this.#offsets[at]!;
     const buffers = step.bindings.map(({ source }) => (isUniforms(source) ? uniforms : bufferOf(source)));
     let known = this.#bound[at];

@@ -1,6 +1,5 @@
 // One dispatch: module text, what is bound where, and how many workgroups run.
 import type { Node } from "../graph/node.ts";
-import { Index } from "../graph/index-map.ts";
 import { AumannError, ShaderError } from "../tensor/errors.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Attrs, Capabilities, KernelCall, KernelLowering, Uniform } from "../graph/primitive.ts";
@@ -22,6 +21,8 @@ export interface Step {
   readonly flops: number;
   readonly reads: readonly Node[];
   readonly writes: readonly Node[];
+  /** The same by a kernel that builds sooner and runs slower. */
+  readonly quick?: Step;
 }
 
 /** Hand-written kernels use bindings from 0 on; what is generated into them starts here. */
@@ -78,6 +79,20 @@ function lowerKernel(
   const { lowering } = kernel.primitive;
   if (lowering.kind !== "kernel") throw new AumannError(`internal: ${kernel.primitive.name} has no kernel`);
   const call = tunedCall(kernel, lowering, capabilities) ?? lowering.call(kernel, capabilities);
+  const step = kernelStep(group, kernel, storageOf, call);
+  const quick = call.quick && kernelStep(group, kernel, storageOf, call.quick);
+  return quick && quick.wgsl !== step.wgsl ? { ...step, quick } : step;
+}
+
+function kernelStep(
+  group: Group,
+  kernel: Node,
+  storageOf: (node: Node) => Node | undefined,
+  { wide, ...narrow }: KernelCall,
+): Step {
+  const { prologues } = kernel.primitive.lowering as KernelLowering<Attrs>;
+  const lanes = wide && laneReads(kernel.inputs, storageOf, true);
+  const call = lanes ? wide : narrow;
   const emitter = new Emitter(storageOf);
   const bindings: Binding[] = [{ binding: 0, source: call.uniforms }];
   const reads: Node[] = [];
@@ -88,7 +103,7 @@ function lowerKernel(
       bindings.push({ binding: argument + 1, source: storage });
       reads.push(storage);
     } else {
-      text = inlinePrologue(kernel, text, emitter, x, lowering.prologues![argument]!);
+      text = inlinePrologue(kernel, text, new Scope(emitter, undefined, lanes), x, prologues![argument]!);
     }
   });
   const fused = group.roots.filter((root) => root !== kernel);
@@ -128,18 +143,18 @@ export function specialise(name: string, { wgsl, constants = {} }: KernelCall): 
   }, wgsl);
 }
 
-function inlinePrologue(kernel: Node, text: string, emitter: Emitter, node: Node, name: string): string {
-  const scope = new Scope(emitter);
-  const value = scope.value(node, Index.ofFlat(node.shape, "i", scope));
-  const body = `fn load_${name}(i: u32) -> f32 { ${scope.lines.join(" ")} return ${value}; }`;
+function inlinePrologue(kernel: Node, text: string, scope: Scope, node: Node, name: string): string {
+  const value = scope.loaded(node);
+  const type = scope.isWide ? "vec4<f32>" : "f32";
+  const body = `fn load_${name}(i: u32) -> ${type} { ${scope.lines.join(" ")} return ${value}; }`;
   const { name: kernelName } = kernel.primitive;
   const unbound = replaceOnce(
     kernelName,
     text,
-    new RegExp(`@group\\(0\\) ?@binding\\(\\d+\\) ?var<storage, ?read> ?${name}: ?array<f32>;`),
+    new RegExp(`@group\\(0\\) ?@binding\\(\\d+\\) ?var<storage, ?read> ?${name}: ?array<\\w+>;`),
     "",
   );
-  return replaceOnce(kernelName, unbound, new RegExp(`fn load_${name}\\(i: ?u32\\) ?-> ?f32 ?\\{[^}]*\\}`), body);
+  return replaceOnce(kernelName, unbound, new RegExp(`fn load_${name}\\(i: ?u32\\) ?-> ?\\w+ ?\\{[^}]*\\}`), body);
 }
 
 function inlineEpilogue(text: string, emitter: Emitter, kernel: Node, fused: readonly Node[], keep: boolean): string {

@@ -38,6 +38,10 @@ export interface KernelCall {
   readonly constants?: Readonly<Record<string, number | string>>;
   /** Floating point operations (a fused multiply-add counts two). */
   readonly flops: number;
+  /** A kernel that gives the very same result and takes less time to build but more to run: it serves first calls. */
+  readonly quick?: KernelCall;
+  /** What runs instead if the argument can be loaded four elements at a time (`load_NAME` then returns a `vec4<f32>`). */
+  readonly wide?: KernelCall;
 }
 
 /** One WGSL expression per element; any chain of these fuses into one generated kernel. */

@@ -59,6 +59,7 @@ export const spread = (y: Node, shape: Shape, range: AxisRange): Node =>
 
 export const sumPrimitive: Primitive<AxisRange> = /* @__PURE__ */ reduction("sum", sumWgsl, 1, {
   expand: (node) => longSum(node),
+  wide: true,
   multilinear: true,
   transpose: (ct, node) => spread(ct, node.inputs[0]!.shape, node.attrs),
   fold(inputs, range) {

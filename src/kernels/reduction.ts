@@ -17,9 +17,13 @@ export function reduction(
   wgsl: string,
   flops: number,
   rules: Pick<PrimitiveSpec<AxisRange>, "multilinear" | "kink" | "jvp" | "transpose" | "fold"> &
-    Pick<KernelLowering<AxisRange>, "expand"> & { result?: "i32" },
+    Pick<KernelLowering<AxisRange>, "expand"> & {
+      result?: "i32";
+      /** The file has `const LANES` and `alias Lane`: it can compute four neighbouring outputs per invocation. */
+      wide?: boolean;
+    },
 ): Primitive<AxisRange> {
-  const { result = "f32", expand, ...derivatives } = rules;
+  const { result = "f32", expand, wide = false, ...derivatives } = rules;
   const self: Primitive<AxisRange> = primitive<AxisRange>({
     name,
     aval([x], range) {
@@ -35,12 +39,16 @@ export function reduction(
         const { shape } = node.inputs[0]!;
         const { start, end } = node.attrs;
         const outputs = numel(node.shape);
-        return {
+        const inner = numel(shape.slice(end));
+        const narrow = {
           wgsl,
-          uniforms: [outputs, numel(shape.slice(start, end)), numel(shape.slice(end))],
+          uniforms: [outputs, numel(shape.slice(start, end)), inner],
           workgroups: Math.ceil(outputs / WORKGROUP),
           flops: flops * numel(shape),
         };
+        if (!wide || inner % 4 !== 0) return narrow;
+        const constants = { LANES: 4, Lane: "vec4<f32>" };
+        return { ...narrow, wide: { ...narrow, constants, workgroups: Math.ceil(outputs / (4 * WORKGROUP)) } };
       },
     },
     batch: ([x], _batched, { start, end }) => apply(self, [x!], { start: start + 1, end: end + 1 }),

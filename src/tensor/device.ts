@@ -183,6 +183,11 @@ export class Device {
     return pipeline;
   }
 
+  /** Whether {@link pipeline} was asked for this text before. */
+  knows(wgsl: string): boolean {
+    return this.#pipelines.has(wgsl);
+  }
+
   submit(encoder: GPUCommandEncoder): void {
     this.assertAlive();
     this.gpu.queue.submit([encoder.finish()]);

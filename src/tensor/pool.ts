@@ -25,6 +25,7 @@ export class BufferPool {
   readonly #live = new Map<number, Allocation>();
   /** Oldest first: that is the order in which the bound drives buffers out. */
   readonly #idle: GPUBuffer[] = [];
+  readonly #made = new WeakMap<GPUBuffer, number>();
   #nextId = 1;
 
   constructor(gpu: GPUDevice, usage: GPUBufferUsageFlags, idleBound: number) {
@@ -36,9 +37,10 @@ export class BufferPool {
   /** A buffer of at least `bytes`; never larger than `limit`, which the caller has compared with `bytes`. */
   take(bytes: number, limit: number, label?: string): Allocation {
     const size = Math.min(sizeClass(bytes), limit - (limit % 16));
-    // The newest one is the likeliest to be in a cache.
-    const i = this.#idle.findLastIndex((buffer) => buffer.size === size);
-    const reused = i < 0 ? undefined : this.#idle.splice(i, 1)[0];
+    // The one that was made first: equal work then gets equal buffers each time, and finds its bind groups again.
+    const fitting = this.#idle.filter((buffer) => buffer.size === size);
+    const reused = fitting.sort((a, b) => this.#made.get(a)! - this.#made.get(b)!)[0];
+    if (reused) this.#idle.splice(this.#idle.indexOf(reused), 1);
     if (reused !== undefined) this.memory.pooled -= size;
     const allocation = { buffer: reused ?? this.#create(size, label), bytes: size, id: this.#nextId++ };
     this.#live.set(allocation.id, allocation);
@@ -75,7 +77,9 @@ export class BufferPool {
 
   #create(size: number, label: string | undefined): GPUBuffer {
     try {
-      return this.#gpu.createBuffer({ size, usage: this.#usage, label });
+      const buffer = this.#gpu.createBuffer({ size, usage: this.#usage, label });
+      this.#made.set(buffer, this.#nextId);
+      return buffer;
     } catch (cause) {
       throw new OutOfMemoryError(`the device could not provide ${formatBytes(size)}; dispose of what is not needed`, {
         cause,

@@ -64,6 +64,9 @@ describe("generated kernels", () => {
   }
 });
 
+/** Barriers inside loops: the library takes them for none (see below). What these compute is compared with f64 instead. */
+const LOOPED = new Set(["adaptive_step.wgsl"]);
+
 describe("hand-written kernels with barriers", () => {
   const folder = new URL("../../src/kernels/wgsl/", import.meta.url);
   const files = readdirSync(folder).filter((file) => file.endsWith(".wgsl"));
@@ -80,8 +83,26 @@ describe("hand-written kernels with barriers", () => {
     for (const [file, text] of texts) {
       if (!/var<workgroup>|Barrier\(/.test(text)) continue;
       expect(text, `${file} shares memory, so it needs a barrier`).toMatch(/workgroupBarrier\(|storageBarrier\(/);
-      expect(races(text), file).toEqual([]);
+      if (!LOOPED.has(file)) expect(races(text), file).toEqual([]);
     }
+  });
+
+  test("the library reports races where there are none, as long as a barrier is part of a loop", () => {
+    expect(
+      races(`
+        @group(0) @binding(0) var<storage, read> x: array<f32>;
+        @group(0) @binding(1) var<storage, read_write> out: array<f32>;
+        var<workgroup> shared_x: array<f32, 16>;
+        @compute @workgroup_size(16, 1)
+        fn main(@builtin(local_invocation_index) lane: u32) {
+          shared_x[lane] = x[lane];
+          for (var half = 8u; half > 0u; half >>= 1u) {
+            workgroupBarrier();
+            if (lane < half) { shared_x[lane] += shared_x[lane + half]; }
+          }
+          if (lane == 0u) { out[0] = shared_x[0]; }
+        }`),
+    ).not.toEqual([]);
   });
 
   test("would be found out", () => {

@@ -11,6 +11,8 @@ import { network } from "./network.ts";
 export interface Result {
   readonly shape: Shape;
   readonly data: ArrayLike<number>;
+  /** Elements that are not compared, by their number. */
+  readonly skips?: (i: number) => boolean;
 }
 
 /**

@@ -1,5 +1,8 @@
-// y[outer, inner] = sum over r of x[outer, r, inner]. One invocation per output. Three levels (16 x 4 accumulators, 64
-// blocks, the rest) keep the rounding error near that of pairwise summation.
+// y[outer, inner] = sum over r of x[outer, r, inner]. One invocation per output, or per LANES neighbouring ones. Three levels
+// of up to 16 terms each keep the rounding error near that of pairwise summation. The text loads in one place: a fused
+// expression then appears once in the code.
+const LANES = 1u; // tune
+alias Lane = f32; // tune
 struct Dims {
   outputs: u32,
   length: u32,
@@ -7,26 +10,11 @@ struct Dims {
 }
 
 @group(0) @binding(0) var<uniform> dims: Dims;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<Lane>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
-fn load_x(i: u32) -> f32 { return x[i]; } // fuse
+fn load_x(i: u32) -> Lane { return x[i / LANES]; } // fuse
 fn store(i: u32, v: f32) { out[i] = v; } // fuse
-
-fn block(first: u32, last: u32, base: u32) -> f32 {
-  var a = vec4<f32>(0.0);
-  var r = first;
-  var i = base + r * dims.inner;
-  for (; r + 4u <= last; r += 4u) {
-    a += vec4<f32>(load_x(i), load_x(i + dims.inner), load_x(i + 2u * dims.inner), load_x(i + 3u * dims.inner));
-    i += 4u * dims.inner;
-  }
-  for (; r < last; r++) {
-    a.x += load_x(i);
-    i += dims.inner;
-  }
-  return (a.x + a.y) + (a.z + a.w);
-}
 
 @compute @workgroup_size(64, 1)
 fn main(
@@ -34,17 +22,28 @@ fn main(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let o = (wid.x + wid.y * groups.x) * 64u + lane;
+  let o = ((wid.x + wid.y * groups.x) * 64u + lane) * LANES;
   if (o >= dims.outputs) { return; }
-  let base = (o / dims.inner) * dims.length * dims.inner + o % dims.inner;
-  var total = 0.0;
-  for (var outer = 0u; outer < dims.length; outer += 4096u) {
-    let end = min(outer + 4096u, dims.length);
-    var part = 0.0;
-    for (var first = outer; first < end; first += 64u) {
-      part += block(first, min(first + 64u, end), base);
+  var i = (o / dims.inner) * dims.length * dims.inner + o % dims.inner;
+  let end = i + dims.length * dims.inner;
+  var total = Lane();
+  while (i < end) {
+    var part = Lane();
+    let part_end = min(i + 256u * dims.inner, end);
+    while (i < part_end) {
+      var terms = Lane();
+      let terms_end = min(i + 16u * dims.inner, part_end);
+      for (; i < terms_end; i += dims.inner) { terms += load_x(i); }
+      part += terms;
     }
     total += part;
   }
-  store(o, total);
+  // The conversion lets the text compile for either type.
+  let v = vec4<f32>(total);
+  store(o, v.x);
+  if (LANES > 1u) {
+    store(o + 1u, v.y);
+    store(o + 2u, v.z);
+    store(o + 3u, v.w);
+  }
 }

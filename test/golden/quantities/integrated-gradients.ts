@@ -149,12 +149,12 @@ function tokenSums({ shape, data }: HostArray): Result {
 }
 
 /** Exchanges the two leading axes. */
-function swapped({ shape, data }: HostArray): Result {
+export function swapped({ shape, data }: HostArray): HostArray {
   const [a, b, ...rest] = shape as [number, number, ...number[]];
   const size = data.length / (a * b);
   const result = new Float32Array(data.length);
   for (let i = 0; i < a; i++) {
     for (let j = 0; j < b; j++) result.set(data.slice((i * b + j) * size, (i * b + j + 1) * size), (j * a + i) * size);
   }
-  return { shape: [b, a, ...rest], data: result };
+  return hostArray(result, [b, a, ...rest]);
 }
