@@ -6,7 +6,8 @@ export const USAGE = `npm run bench -- [NAME...] [FLAGS]
   --runtime NAME       chrome (default; with the peers) or node (this library alone)
   --no-peers           this library alone
   --reps N             measured calls of each contestant, default 15
-  --nets FOLDER        golden cases to take networks from; default ../shared/golden-bench if it is there, else seeded weights
+  --nets FOLDER        golden cases to take networks from; default golden-bench of the folder below, else seeded weights
+  --shared FOLDER      models and truths that no package carries; default $AUMANN_SHARED or ../shared if it is there
   --json FILE          writes everything measured
   --report FILE.html   writes tables and charts
   --list               lists the workloads`;
@@ -18,6 +19,7 @@ export interface Options {
   readonly reps: number;
   readonly list: boolean;
   readonly nets?: string;
+  readonly shared?: string;
   readonly json?: string;
   readonly report?: string;
 }
@@ -34,7 +36,7 @@ export class UsageError extends Error {
  */
 export function parseArguments(args: readonly string[], known: readonly string[]): Options {
   const { values, positionals } = parse(args);
-  const { runtime, nets, json, report } = values;
+  const { runtime, nets, shared, json, report } = values;
   if (runtime !== "chrome" && runtime !== "node") {
     throw new UsageError(`--runtime: expected chrome or node, got "${runtime}"`);
   }
@@ -49,6 +51,7 @@ export function parseArguments(args: readonly string[], known: readonly string[]
     reps,
     list: values.list,
     ...(nets !== undefined && { nets }),
+    ...(shared !== undefined && { shared }),
     ...(json !== undefined && { json }),
     ...(report !== undefined && { report }),
   };
@@ -65,6 +68,7 @@ function parse(args: readonly string[]) {
         "no-peers": { type: "boolean", default: false },
         reps: { type: "string", default: "15" },
         nets: { type: "string" },
+        shared: { type: "string" },
         json: { type: "string" },
         report: { type: "string" },
         list: { type: "boolean", default: false },

@@ -7,23 +7,24 @@ import { openBrowser } from "../test/browser/chrome.ts";
 import type { Answer, Order } from "./page.ts";
 import { installPeers, PEERS } from "./peers/install.ts";
 import type { Driver } from "./driver.ts";
+import type { Folders } from "./node-files.ts";
 import { openSite } from "./site.ts";
 
 export interface ChromeOptions {
   /** The folder of this file. */
   readonly folder: string;
-  readonly nets: string | undefined;
+  readonly folders: Folders;
   readonly peers: boolean;
   readonly reps: number;
 }
 
-export async function openChrome({ folder, nets, peers, reps }: ChromeOptions): Promise<Driver> {
+export async function openChrome({ folder, folders, peers, reps }: ChromeOptions): Promise<Driver> {
   const names = peers ? PEERS : [];
   if (peers) installPeers(join(folder, "peers"));
   const entries = ["page.ts", ...names.map((name) => `peers/${name}.ts`)];
   const bundles = await Promise.all(entries.map((entry) => bundle(join(folder, entry))));
   const paths = entries.map((entry) => `/${entry.replace(/\.ts$/, ".js")}`);
-  const site = await openSite({ scripts: Object.fromEntries(paths.map((path, i) => [path, bundles[i]!])), nets });
+  const site = await openSite({ scripts: Object.fromEntries(paths.map((path, i) => [path, bundles[i]!])), folders });
   const browser = await openBrowser();
   return {
     versions: { browser: await browser.version() },

@@ -3,7 +3,7 @@ import { openDevice, type AdapterInfo, type Device } from "../src/tensor/index.t
 import { measureControl } from "./control/control.ts";
 import { GpuCounters } from "./counters.ts";
 import { measure } from "./measure.ts";
-import { nodeFiles } from "./node-files.ts";
+import { nodeFiles, type Folders } from "./node-files.ts";
 import type { ControlResult, WorkloadResult } from "./result.ts";
 import { workloads } from "./workloads/index.ts";
 
@@ -16,8 +16,8 @@ export interface Driver {
 }
 
 /** This very process. The peers need a browser. */
-export function nodeDriver({ nets, reps }: { nets: string | undefined; reps: number }): Driver {
-  const files = nodeFiles(nets);
+export function nodeDriver({ folders, reps }: { folders: Folders; reps: number }): Driver {
+  const files = nodeFiles(folders);
   const withDevice = async <T>(work: (device: Device) => Promise<T>): Promise<T> => {
     const device = await openDevice();
     try {

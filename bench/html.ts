@@ -46,5 +46,5 @@ function chart({ name, contestants }: WorkloadResult): Figure[] {
   if (correct.length < 2) return [];
   const bars = correct.map((c) => ({ label: c.name, value: c.median! }));
   const content = barChart({ title: name, bars, valueLabel: "median, milliseconds" });
-  return [{ content, caption: `Median of ${correct[0]!.times!.length} calls each; correct results only.` }];
+  return [{ content, caption: "Medians; correct results only." }];
 }

@@ -4,7 +4,7 @@ import type { Meter } from "./counters.ts";
 import type { ContestantResult, WorkloadResult } from "./result.ts";
 import { relativeError, spread } from "./statistics.ts";
 import type { Peer, Run, Task } from "./task.ts";
-import type { Contestant, Files, Outcome, Prepared, Workload } from "./workload.ts";
+import type { Contestant, Files, Outcome, Workload } from "./workload.ts";
 
 export interface Setting {
   readonly device: Device;
@@ -15,27 +15,38 @@ export interface Setting {
   readonly reps: number;
 }
 
-const WARM_UPS = 1;
+/** A contestant whose first call takes longer than this needs no other call to warm up. */
+const LONG_CALL = 10_000;
+/** One that has computed for this long is not called again, once it has been measured {@link FEWEST} times. */
+const LONG_ENOUGH = 30_000;
+const FEWEST = 3;
 
 export async function measure(workload: Workload, setting: Setting): Promise<WorkloadResult> {
-  const { device, counters } = setting;
+  const { device, counters, peers } = setting;
+  const { name, about } = workload;
   const before = counters.memory.live;
   const prepared = await workload.prepare(setting);
+  if ("absent" in prepared) return absentResult(workload, prepared.absent);
   device.trim();
   const shared = counters.memory.live - before;
   try {
+    const { source, truth, tolerance, flops, recorded, withoutPeers } = prepared;
     const runners = [
-      ...prepared.own.map(({ name, run }) => new Runner(name, () => Promise.resolve(run), prepared, setting, shared)),
-      ...peersOf(prepared.task, setting.peers).map(({ name, open }) => new Runner(name, open, prepared, setting, 0)),
+      ...prepared.own.map(({ name, run }) => new Runner(name, () => Promise.resolve(run), setting, shared)),
+      ...peersOf(prepared.task, peers).map(({ name, open }) => new Runner(name, open, setting, 0)),
     ];
     for (const runner of runners) await runner.first();
-    for (let i = 0; i < WARM_UPS; i++) for (const runner of runners) await runner.call();
-    for (let i = 0; i < setting.reps; i++) for (const runner of runners) await runner.timedCall();
+    const data = await truth.data();
+    for (const runner of runners) runner.compareWith(data);
+    for (const runner of runners) if (runner.firstTime < LONG_CALL) await runner.call();
+    for (let i = 0; i < setting.reps; i++) {
+      for (const runner of runners) if (i < FEWEST || runner.spent < LONG_ENOUGH) await runner.timedCall();
+    }
     const tables = (await prepared.study?.()) ?? [];
-    const { source, truth, tolerance, flops, recorded } = prepared;
-    const contestants = runners.map((runner) => runner.result());
+    const missing = withoutPeers === undefined ? [] : peers.map((peer) => absentPeer(peer, withoutPeers));
+    const contestants = [...runners.map((runner) => runner.result(tolerance)), ...missing];
     return {
-      ...{ name: workload.name, about: workload.about, source, truth: truth.source, tolerance, contestants, tables },
+      ...{ name, about, source, truth: truth.source, tolerance, contestants, tables },
       ...(flops !== undefined && { flops }),
       ...(recorded && { recorded }),
     };
@@ -44,6 +55,18 @@ export async function measure(workload: Workload, setting: Setting): Promise<Wor
   }
 }
 
+/** Of a workload that found not what it needs. */
+export const absentResult = ({ name, about }: Pick<Workload, "name" | "about">, failure: string): WorkloadResult => ({
+  ...{ name, about, source: "not here", truth: "none", tolerance: 0, tables: [] },
+  contestants: [{ name: "aumann", verdict: "absent", failure }],
+});
+
+const nameOf = ({ name, version }: Peer): string => `${name} ${version}`;
+
+const absentPeer = (peer: Peer, failure: string): ContestantResult => ({
+  ...{ name: nameOf(peer), verdict: "absent", failure },
+});
+
 interface Opened {
   readonly name: string;
   readonly open: () => Promise<Contestant["run"]>;
@@ -51,7 +74,8 @@ interface Opened {
 
 /** The peers for which someone has written a program of this kind. */
 function peersOf(task: Task | undefined, peers: readonly Peer[]): Opened[] {
-  return peers.flatMap(({ name, version, programs, open }) => {
+  return peers.flatMap((peer) => {
+    const { programs, open } = peer;
     const program = task && (programs[task.kind] as ((task: Task) => Run) | undefined);
     if (!program) return [];
     const opened = async (): Promise<Contestant["run"]> => {
@@ -59,7 +83,7 @@ function peersOf(task: Task | undefined, peers: readonly Peer[]): Opened[] {
       const run = program(task);
       return async () => ({ data: await run() });
     };
-    return [{ name: `${name} ${version}`, open: opened }];
+    return [{ name: nameOf(peer), open: opened }];
   });
 }
 
@@ -68,7 +92,10 @@ class Runner {
   private run: Contestant["run"] | undefined;
   private failure: string | undefined;
   private error = 0;
-  private firstTime = 0;
+  private truth: ArrayLike<number> | undefined;
+  private firstOutcome: Outcome | undefined;
+  /** Milliseconds. */
+  firstTime = 0;
   private memory = 0;
   private pipelines = 0;
   private facts: Outcome["facts"];
@@ -78,11 +105,15 @@ class Runner {
   constructor(
     readonly name: string,
     private readonly open: () => Promise<Contestant["run"]>,
-    private readonly prepared: Prepared,
     private readonly setting: Setting,
     /** Bytes that it uses and that were uploaded before: weights, operands. */
     private readonly uploaded: number,
   ) {}
+
+  /** Milliseconds of all measured calls. */
+  get spent(): number {
+    return this.times.reduce((sum, time) => sum + time, 0);
+  }
 
   async first(): Promise<void> {
     const { counters, device } = this.setting;
@@ -96,10 +127,16 @@ class Runner {
       const outcome = await this.run();
       this.firstTime = performance.now() - start;
       this.facts = outcome.facts;
-      this.check(outcome);
+      this.firstOutcome = outcome;
     });
     this.memory = this.uploaded + counters.memory.peak - before;
     this.pipelines = counters.since(mark).pipelines;
+  }
+
+  compareWith(truth: ArrayLike<number>): void {
+    this.truth = truth;
+    if (this.firstOutcome) this.check(this.firstOutcome);
+    this.firstOutcome = undefined;
   }
 
   async call(): Promise<void> {
@@ -118,7 +155,7 @@ class Runner {
     });
   }
 
-  result(): ContestantResult {
+  result(tolerance: number): ContestantResult {
     const { name, failure } = this;
     if (failure !== undefined) return { name, verdict: "failed", failure };
     const perCall = Object.fromEntries(
@@ -126,7 +163,7 @@ class Runner {
     ) as typeof this.totals;
     return {
       name,
-      verdict: this.error <= this.prepared.tolerance ? "correct" : "wrong",
+      verdict: this.error <= tolerance ? "correct" : "wrong",
       error: Number.isFinite(this.error) ? this.error : null,
       first: this.firstTime,
       times: this.times,
@@ -138,7 +175,7 @@ class Runner {
   }
 
   private check({ data }: Outcome): void {
-    this.error = Math.max(this.error, relativeError(data, this.prepared.truth.data));
+    this.error = Math.max(this.error, relativeError(data, this.truth!));
   }
 
   private async attempt(work: (run: Contestant["run"]) => Promise<void>): Promise<void> {

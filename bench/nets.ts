@@ -2,11 +2,22 @@
 // list is for this library.
 import { lift } from "../src/graph/leaves.ts";
 import type { Value } from "../src/graph/node.ts";
-import { add, conv2d, matmul, maxPool2d, relu, reshape, softplus } from "../src/kernels/index.ts";
-import { random } from "../src/nn/index.ts";
+import {
+  add,
+  conv2d,
+  globalAvgPool2d,
+  index,
+  matmul,
+  maxPool2d,
+  relu,
+  reshape,
+  softplus,
+} from "../src/kernels/index.ts";
+import { lstmSequence, random } from "../src/nn/index.ts";
 import { hostArray, numel, type Device, type HostArray, type Shape, type Tensor } from "../src/tensor/index.ts";
-import type { Case, Layer as CaseLayer } from "../test/golden/case.ts";
+import type { Case } from "../test/golden/case.ts";
 import { caseTensor } from "./golden.ts";
+import { netOf } from "./golden-net.ts";
 import type { Layer, Net } from "./task.ts";
 import type { Files } from "./workload.ts";
 
@@ -32,7 +43,9 @@ export type LayerPlan =
       readonly stride?: number;
       readonly padding?: number;
     }
-  | Exclude<Layer, { readonly weight: HostArray }>;
+  | { readonly kind: "lstm"; readonly in: number; readonly out: number }
+  | { readonly kind: "residual"; readonly body: readonly LayerPlan[]; readonly shortcut: readonly LayerPlan[] }
+  | Exclude<Layer, { readonly kind: "dense" | "conv" | "lstm" | "residual" }>;
 
 export interface NetPlan {
   readonly input: Shape;
@@ -52,53 +65,44 @@ export async function subjectOf(files: Files, name: string, plan: NetPlan): Prom
 
 /** Weights as LeCun draws them, biases a tenth of that; inputs standard normal. */
 export function seeded(key: string, { input, layers }: NetPlan): Omit<Subject, "source"> {
-  const weights = (name: string, shape: Shape, scale: number): HostArray => {
-    const stream = random(`${key}/${name}`);
-    return hostArray(
-      Float32Array.from({ length: numel(shape) }, () => scale * stream.normal()),
-      shape,
-    );
-  };
-  const drawn = layers.map((layer, i): Layer => {
-    if (layer.kind !== "dense" && layer.kind !== "conv") return layer;
+  return { net: { input, layers: drawLayers(key, "", layers) }, x: normal(`${key}/x`, [1, ...input]), target: 0 };
+}
+
+/** Standard normal numbers times `scale`. */
+export function normal(key: string, shape: Shape, scale = 1): HostArray {
+  const stream = random(key);
+  return hostArray(
+    Float32Array.from({ length: numel(shape) }, () => scale * stream.normal()),
+    shape,
+  );
+}
+
+function drawLayers(key: string, path: string, layers: readonly LayerPlan[]): Layer[] {
+  return layers.map((layer, i): Layer => {
+    const at = `${path}${i}`;
+    if (layer.kind === "residual") {
+      const [body, shortcut] = (["body", "shortcut"] as const).map((part) =>
+        drawLayers(key, `${at}/${part}/`, layer[part]),
+      );
+      return { kind: "residual", body: body!, shortcut: shortcut! };
+    }
+    if (layer.kind !== "dense" && layer.kind !== "conv" && layer.kind !== "lstm") return layer;
+    const draw = (what: string, shape: Shape, scale: number): HostArray => normal(`${key}/${what}${at}`, shape, scale);
+    if (layer.kind === "lstm") {
+      const rows = 4 * layer.out;
+      return {
+        kind: "lstm",
+        input: draw("weight", [rows, layer.in], 1 / Math.sqrt(layer.in)),
+        recurrent: draw("recurrent", [rows, layer.out], 1 / Math.sqrt(layer.out)),
+        bias: draw("bias", [rows], 0.1),
+      };
+    }
     const taps: Shape = layer.kind === "conv" ? [layer.kernel, layer.kernel] : [];
-    const scale = 1 / Math.sqrt(layer.in * numel(taps));
-    const weight = weights(`weight${i}`, [layer.out, layer.in, ...taps], scale);
-    const bias = weights(`bias${i}`, [layer.out], 0.1);
+    const weight = draw("weight", [layer.out, layer.in, ...taps], 1 / Math.sqrt(layer.in * numel(taps)));
+    const bias = draw("bias", [layer.out], 0.1);
     if (layer.kind === "dense") return { kind: "dense", weight, bias };
     return { kind: "conv", weight, bias, stride: layer.stride ?? 1, padding: layer.padding ?? 0 };
   });
-  return { net: { input, layers: drawn }, x: weights("x", [1, ...input], 1), target: 0 };
-}
-
-/** @throws Error for a layer that no workload has yet */
-function netOf(golden: Case): Net {
-  const { inputs, layers } = golden.file.architecture;
-  const { prefix } = golden.file.weights;
-  const tensor = (layer: CaseLayer, field: string): HostArray => caseTensor(golden, prefix + String(layer[field]));
-  return {
-    input: inputs[0]!.shape,
-    layers: layers.map((layer): Layer => {
-      const first = (field: string): number => Number([layer[field]].flat()[0]);
-      switch (layer.op) {
-        case "linear":
-          return { kind: "dense", weight: tensor(layer, "weight"), bias: tensor(layer, "bias") };
-        case "conv2d": {
-          const weights = { weight: tensor(layer, "weight"), bias: tensor(layer, "bias") };
-          return { kind: "conv", ...weights, stride: first("stride"), padding: first("padding") };
-        }
-        case "relu":
-        case "flatten":
-          return { kind: layer.op };
-        case "softplus":
-          return { kind: "softplus", beta: first("beta") };
-        case "maxpool2d":
-          return { kind: "max-pool", size: first("kernel") };
-        default:
-          throw new Error(`case ${golden.name}: the benchmarks know no layer "${layer.op}"`);
-      }
-    }),
-  };
 }
 
 export interface NetModel {
@@ -115,28 +119,43 @@ export function netModel(device: Device, { layers }: Net): NetModel {
     tensors.push(tensor);
     return lift(tensor);
   };
-  const functions = layers.map((layer): ((x: Value) => Value) => {
-    switch (layer.kind) {
-      case "dense": {
-        const [weight, bias] = [upload(layer.weight), upload(layer.bias)];
-        return (x) => add(matmul(x, weight, { transposeB: true }), bias);
-      }
-      case "conv": {
-        const [weight, bias] = [upload(layer.weight), reshape(upload(layer.bias), [-1, 1, 1])];
-        return (x) => add(conv2d(x, weight, { stride: layer.stride, padding: layer.padding }), bias);
-      }
-      case "relu":
-        return relu;
-      case "softplus":
-        return (x) => softplus(x, { beta: layer.beta });
-      case "max-pool":
-        return (x) => maxPool2d(x, { kernel: layer.size });
-      case "flatten":
-        return (x) => reshape(x, [x.shape[0]!, -1]);
+  return { model: chainOf(layers, upload), dispose: () => tensors.forEach((tensor) => tensor.dispose()) };
+}
+
+function chainOf(layers: readonly Layer[], upload: (array: HostArray) => Value): (x: Value) => Value {
+  const functions = layers.map((layer) => functionOf(layer, upload));
+  return (x) => functions.reduce((value, f) => f(value), x);
+}
+
+function functionOf(layer: Layer, upload: (array: HostArray) => Value): (x: Value) => Value {
+  switch (layer.kind) {
+    case "dense": {
+      const [weight, bias] = [upload(layer.weight), upload(layer.bias)];
+      return (x) => add(matmul(x, weight, { transposeB: true }), bias);
     }
-  });
-  return {
-    model: (x) => functions.reduce((value, f) => f(value), x),
-    dispose: () => tensors.forEach((tensor) => tensor.dispose()),
-  };
+    case "conv": {
+      const [weight, bias] = [upload(layer.weight), reshape(upload(layer.bias), [-1, 1, 1])];
+      return (x) => add(conv2d(x, weight, { stride: layer.stride, padding: layer.padding }), bias);
+    }
+    case "relu":
+      return relu;
+    case "softplus":
+      return (x) => softplus(x, { beta: layer.beta });
+    case "max-pool":
+      return (x) => maxPool2d(x, { kernel: layer.size });
+    case "flatten":
+      return (x) => reshape(x, [x.shape[0]!, -1]);
+    case "global-average":
+      return (x) => globalAvgPool2d(x, { keepDims: false });
+    case "residual": {
+      const [body, shortcut] = [chainOf(layer.body, upload), chainOf(layer.shortcut, upload)];
+      return (x) => add(body(x), shortcut(x));
+    }
+    case "lstm": {
+      const [input, recurrent, bias] = [upload(layer.input), upload(layer.recurrent), upload(layer.bias)];
+      return (x) => lstmSequence(x, { input, recurrent, bias }, { layout: "out-in" }).sequence;
+    }
+    case "last-step":
+      return (x) => index(x, 1, x.shape[1]! - 1);
+  }
 }

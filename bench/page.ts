@@ -64,17 +64,20 @@ const files: Files = {
       ["case.json", "tensors.safetensors"].map((file) => fetch(`/golden/${name}/${file}`)),
     );
     if (json!.status === 404) return undefined;
-    return parseCase(name, await text(json!), new Uint8Array(await body(tensors!)));
+    return parseCase(name, new TextDecoder().decode(await bytes(json!)), await bytes(tensors!));
   },
   async npm(name, version, path) {
     const query = new URLSearchParams({ name, version, path });
-    return new Uint8Array(await body(await fetch(`/npm?${query.toString()}`)));
+    return bytes(await fetch(`/npm?${query.toString()}`));
+  },
+  asset: async (name) => bytes(await fetch(`/assets/${name}`)),
+  async shared(path) {
+    const response = await fetch(`/shared/${path}`);
+    return response.status === 404 ? undefined : bytes(response);
   },
 };
 
-const text = async (response: Response): Promise<string> => new TextDecoder().decode(await body(response));
-
-async function body(response: Response): Promise<ArrayBuffer> {
+async function bytes(response: Response): Promise<Uint8Array<ArrayBuffer>> {
   if (!response.ok) throw new Error(`${response.url}: ${response.status} ${await response.text()}`);
-  return response.arrayBuffer();
+  return new Uint8Array(await response.arrayBuffer());
 }

@@ -4,13 +4,16 @@ import type { Cell, Table } from "../src/view/index.ts";
 import type { Counts } from "./counters.ts";
 import type { Recorded } from "./workload.ts";
 
-/** `failed`: it threw. `wrong`: a result is further from the truth than the workload tolerates. */
-export type Verdict = "correct" | "wrong" | "failed";
+/**
+ * `failed`: it threw. `wrong`: a result is further from the truth than the workload tolerates. `absent`: it could not take
+ * part.
+ */
+export type Verdict = "correct" | "wrong" | "failed" | "absent";
 
 export interface ContestantResult {
   readonly name: string;
   readonly verdict: Verdict;
-  /** What it threw. */
+  /** What it threw, or why it is absent. */
   readonly failure?: string;
   /** Largest error of any call, of the largest entry of the truth; null stands for infinity, which JSON lacks. */
   readonly error?: number | null;

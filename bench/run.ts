@@ -5,13 +5,14 @@ import { parseArguments, USAGE, UsageError, type Options } from "./arguments.ts"
 import { openChrome } from "./chrome.ts";
 import { nodeDriver, type Driver } from "./driver.ts";
 import { htmlReport } from "./html.ts";
+import type { Folders } from "./node-files.ts";
 import type { Environment, RunResult, WorkloadResult } from "./result.ts";
 import { adapterText, contestantTable, controlText, recordedTable, remarks, textTable } from "./table.ts";
 import { workloads } from "./workloads/index.ts";
 
 // The path of the source, not of the bundle that runs.
 const folder = dirname(process.argv[1]!);
-const DEFAULT_NETS = join(folder, "../../shared/golden-bench");
+const DEFAULT_SHARED = process.env["AUMANN_SHARED"] ?? join(folder, "../../shared");
 
 try {
   const options = parseArguments(
@@ -35,8 +36,10 @@ function listWorkloads(names: readonly string[]): void {
 /** @returns whether all of this library's own results were correct */
 async function runAll(options: Options): Promise<boolean> {
   const { runtime, peers, reps } = options;
-  const nets = netsFolder(options);
-  const driver = runtime === "node" ? nodeDriver({ nets, reps }) : await openChrome({ folder, nets, peers, reps });
+  const folders = foldersOf(options);
+  const { nets } = folders;
+  const driver =
+    runtime === "node" ? nodeDriver({ folders, reps }) : await openChrome({ folder, folders, peers, reps });
   try {
     const { adapter, control } = await driver.control();
     const versions = { node: process.version, ...driver.versions };
@@ -56,7 +59,7 @@ async function runAll(options: Options): Promise<boolean> {
     const run: RunResult = { environment, control, controlAfter, workloads: results };
     if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(run, null, 2)}\n`);
     if (options.report !== undefined) writeFileSync(options.report, await htmlReport(run));
-    return results.every(({ contestants }) => contestants[0]!.verdict === "correct");
+    return results.every(({ contestants }) => ["correct", "absent"].includes(contestants[0]!.verdict));
   } finally {
     await driver.close();
   }
@@ -84,9 +87,14 @@ function failed(name: string, error: unknown): WorkloadResult {
   return { name, about, source: "not prepared", truth: "none", tolerance: 0, contestants, tables: [] };
 }
 
-function netsFolder({ nets }: Options): string | undefined {
-  if (nets !== undefined && !existsSync(nets)) throw new UsageError(`--nets: there is no folder ${nets}`);
-  return nets ?? (existsSync(DEFAULT_NETS) ? DEFAULT_NETS : undefined);
+function foldersOf({ nets, shared }: Options): Folders {
+  const found = folderOf("--shared", shared, DEFAULT_SHARED);
+  return { shared: found, nets: folderOf("--nets", nets, found && join(found, "golden-bench")) };
+}
+
+function folderOf(flag: string, given: string | undefined, otherwise: string | undefined): string | undefined {
+  if (given !== undefined && !existsSync(given)) throw new UsageError(`${flag}: there is no folder ${given}`);
+  return given ?? (otherwise !== undefined && existsSync(otherwise) ? otherwise : undefined);
 }
 
 function printEnvironment({ adapter, runtime, versions, reps, nets }: Environment): void {

@@ -2,8 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { assetPath } from "../src/cli/assets.ts";
 import { readNpmFile } from "../src/cli/fetch.ts";
-import { goldenPaths } from "./node-files.ts";
+import { goldenPaths, pathInside, type Folders } from "./node-files.ts";
 
 export interface Site extends AsyncDisposable {
   /** http://localhost:PORT - a secure context, which WebGPU asks for. */
@@ -13,8 +14,7 @@ export interface Site extends AsyncDisposable {
 export interface SiteOptions {
   /** Scripts by path. */
   readonly scripts: Readonly<Record<string, string>>;
-  /** Folder of golden cases. */
-  readonly nets: string | undefined;
+  readonly folders: Folders;
 }
 
 const PAGE =
@@ -48,20 +48,25 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   };
 }
 
-async function contentOf(url: URL, { scripts, nets }: SiteOptions): Promise<Content | undefined> {
+async function contentOf(url: URL, { scripts, folders }: SiteOptions): Promise<Content | undefined> {
   const { pathname, searchParams } = url;
   if (pathname === "/") return { type: "text/html", body: PAGE };
   const script = scripts[pathname];
   if (script !== undefined) return { type: "text/javascript", body: script };
   const [, folder, name = "", file] = pathname.split("/");
   if (folder === "golden") {
-    const paths = goldenPaths(nets, name);
+    const paths = goldenPaths(folders.nets, name);
     const path = file === "case.json" ? paths?.json : file === "tensors.safetensors" ? paths?.tensors : undefined;
-    return path === undefined ? undefined : { type: "application/octet-stream", body: await readFile(path) };
+    return binary(path);
   }
+  if (folder === "assets" && /^[\w-]+\.png$/.test(name)) return binary(assetPath(name));
+  if (folder === "shared") return binary(pathInside(folders.shared, pathname.slice("/shared/".length)));
   if (folder === "npm") {
     const [name, version, path] = ["name", "version", "path"].map((key) => searchParams.get(key) ?? "");
     return { type: "application/octet-stream", body: await readNpmFile(name!, version!, path!) };
   }
   return undefined;
 }
+
+const binary = async (path: string | undefined): Promise<Content | undefined> =>
+  path === undefined ? undefined : { type: "application/octet-stream", body: await readFile(path) };

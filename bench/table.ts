@@ -11,10 +11,11 @@ interface Column {
 }
 
 type Measured = ContestantResult &
-  Required<Pick<ContestantResult, "median" | "min" | "max" | "first" | "counts" | "memory">>;
+  Required<Pick<ContestantResult, "times" | "median" | "min" | "max" | "first" | "counts" | "memory">>;
 
 const COLUMNS: readonly Column[] = [
   { heading: "median ms", cell: ({ median }) => milliseconds(median) },
+  { heading: "calls", cell: ({ times }) => count(times.length) },
   { heading: "min .. max", cell: ({ min, max }) => `${milliseconds(min)} .. ${milliseconds(max)}` },
   { heading: "times aumann", cell: (c, { contestants }) => ratio(c, contestants[0]!) },
   { heading: "of peak", cell: ({ median }, { flops }, control) => partOfPeak(median, flops, control) },
@@ -42,7 +43,7 @@ export function contestantTable(result: WorkloadResult, control: ControlResult):
   };
 }
 
-const isMeasured = (c: ContestantResult): c is Measured => c.verdict !== "failed";
+const isMeasured = (c: ContestantResult): c is Measured => c.median !== undefined;
 
 const partOfPeak = (median: number, flops: number | undefined, { flopsPerSecond }: ControlResult): string =>
   flops === undefined ? "" : percent(flops / (median / 1e3) / flopsPerSecond);
@@ -57,7 +58,7 @@ function ratio(c: ContestantResult, own: ContestantResult): string {
 /** What rows cannot hold: failures and facts, a line a contestant. */
 export function remarks({ contestants, tolerance }: WorkloadResult): string[] {
   return contestants.flatMap((c) => {
-    if (c.verdict === "failed") return [`${c.name} failed: ${c.failure}`];
+    if (!isMeasured(c)) return [`${c.name} ${c.verdict}: ${c.failure}`];
     const facts = Object.entries(c.facts ?? {}).map(([name, value]) => `${name} ${factText(name, value)}`);
     return [
       ...(c.verdict === "wrong"

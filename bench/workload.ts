@@ -10,8 +10,14 @@ export interface Workload {
   readonly name: string;
   /** What is computed, in one line. */
   readonly about: string;
-  /** Everything that is not measured: weights, inputs, the truth in double precision. */
-  prepare(lab: Lab): Promise<Prepared>;
+  /** What happens before any measured call: weights and inputs. It runs nothing on the device. */
+  prepare(lab: Lab): Promise<Prepared | Absent>;
+}
+
+/** A workload whose files are not here. */
+export interface Absent {
+  /** What is missing, and how it could be there. */
+  readonly absent: string;
 }
 
 /** What a workload is given. */
@@ -26,19 +32,25 @@ export interface Files {
   golden(name: string): Promise<Case | undefined>;
   /** A file of a published npm package. */
   npm(name: string, version: string, path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** A picture of the folder `assets`. */
+  asset(name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** A file of the folder of models and truths that no package carries; undefined if it is not there. */
+  shared(path: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }
 
 export interface Prepared {
   /** Where weights and inputs come from. */
   readonly source: string;
   /** What every result is compared with, in double precision, and where that comes from. */
-  readonly truth: { readonly data: ArrayLike<number>; readonly source: string };
+  readonly truth: Truth;
   /** A result further from the truth than this fraction of its largest entry is reported as wrong. */
   readonly tolerance: number;
   /** This library's ways to do it; the first is what the others are compared with. */
   readonly own: readonly Contestant[];
   /** The same for other libraries. */
   readonly task?: Task;
+  /** Why no other library takes part, where none can. */
+  readonly withoutPeers?: string;
   /** Of a workload that is a single contraction, a multiply-add counted as two: shown as a fraction of the peak. */
   readonly flops?: number;
   /** Figures that were not measured in this run. */
@@ -46,6 +58,12 @@ export interface Prepared {
   /** Tables to print below, computed after all timing. */
   study?(): Promise<Table[]>;
   dispose(): void;
+}
+
+export interface Truth {
+  readonly source: string;
+  /** Called after the first call of every contestant, which should meet a page where nothing has been computed. */
+  data(): ArrayLike<number> | Promise<ArrayLike<number>>;
 }
 
 export interface Contestant {

@@ -12,6 +12,7 @@ const entries: Readonly<Record<string, string>> = {
   aumann: "src/index.ts",
   "aumann/nn": "src/nn/index.ts",
   "aumann/attribution": "src/attribution/index.ts",
+  "aumann/evaluate": "src/attribution/evaluate/index.ts",
   "aumann/view": "src/view/index.ts",
   "aumann/onnx": "src/nn/import/onnx.ts",
   "aumann/reference": "src/reference/index.ts",
@@ -128,6 +129,19 @@ describe("pages that run as they stand", () => {
     [0.5 * second(0.5), -1 * second(1)].forEach((value, i) => expect(product[0][i]).toBeCloseTo(value, 4));
   });
 
+  test("docs/sanity-checks.md", async () => {
+    const [checked, permuted] = (await run("docs/sanity-checks.md")) as [
+      [number, string[], number[], number[]],
+      [number, number[]],
+    ];
+    const [loss, layers, ...curves] = checked;
+    expect(loss).toBeLessThan(0.1);
+    expect(layers).toEqual(["classes", "hidden", "conv"]);
+    for (const curve of curves) expect(curve).toHaveLength(3);
+    expect(permuted[0]).toBeLessThan(0.3);
+    expect(Math.abs(permuted[1][0]!)).toBeLessThan(0.9);
+  });
+
   test("docs/sequences.md", async () => {
     const printed = await run("docs/sequences.md");
     expect(printed.length).toBeGreaterThan(0);
@@ -145,6 +159,22 @@ describe("pages that run as they stand", () => {
     for (const v of printed[1] as number[]) expect(Math.abs(v)).toBeLessThan(1e-4);
     const [sampled, errors] = printed[2] as [Float32Array, Float32Array];
     [3, 5, 5].forEach((v, i) => expect(Math.abs(sampled[i]! - v)).toBeLessThanOrEqual(4 * errors[i]! + 1e-4));
+  });
+
+  test("docs/evaluation.md", async () => {
+    const [table, bars, curve] = (await run("docs/evaluation.md")) as [
+      [string[], [string, ...number[]][], Float64Array],
+      [number],
+      [string, Float64Array],
+    ];
+    expect(table[0]).toContain("infidelity");
+    expect(table[1].map(([name]) => name)).toEqual(["gradient", "IG"]);
+    expect(table[1].flatMap(([, ...means]) => means).every(Number.isFinite)).toBe(true);
+    // Integrated Gradients are complete, up to the quadrature; gradients are not.
+    const complete = table[0].indexOf("completeness") + 1;
+    expect(table[1][1]![complete]).toBeLessThan(0.2 * (table[1][0]![complete] as number));
+    expect(bars[0]).toBeGreaterThan(100);
+    expect(curve[0]).toBe("run lengths");
   });
 
   test("docs/performance.md", async () => {

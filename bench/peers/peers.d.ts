@@ -10,6 +10,10 @@ declare module "@jax-js/jax" {
     mul(other: Array | number): Array;
     sum(axis?: number | number[] | null): Array;
     transpose(axes?: number[]): Array;
+    slice(...index: (number | [])[]): Array;
+    greater(other: Array | number): Array;
+    greaterEqual(other: Array | number): Array;
+    lessEqual(other: Array | number): Array;
     data(): Promise<Float32Array>;
     dispose(): void;
   }
@@ -18,10 +22,21 @@ declare module "@jax-js/jax" {
     function array(values: Float32Array): Array;
     function matmul(a: Array, b: Array): Array;
     function max(a: Array, axis: number[]): Array;
+    function min(a: Array, axis: number[]): Array;
+    function where(condition: Array, a: Array, b: Array | number): Array;
+    function mean(a: Array, axis: number[]): Array;
+    function split(a: Array, sections: number, axis: number): Array[];
+    function stack(arrays: Array[], axis: number): Array;
+    function tanh(a: Array): Array;
+    function zeros(shape: number[]): Array;
+    function eye(rows: number): Array;
   }
   export namespace nn {
     function relu(x: Array): Array;
     function softplus(x: Array): Array;
+    function sigmoid(x: Array): Array;
+    function softmax(x: Array, axis: number): Array;
+    function standardize(x: Array, axis: number, options: { epsilon: number }): Array;
   }
   export namespace lax {
     function convGeneralDilated(x: Array, w: Array, strides: number[], padding: [number, number][]): Array;
@@ -38,6 +53,7 @@ declare module "@jax-js/jax" {
     f: (x: Array, ...args: Args) => Array,
     inAxes?: (number | null)[],
   ): (x: Array, ...args: Args) => Array;
+  export function jvp(f: (x: Array) => Array, primals: [Array], tangents: [Array]): [Array, Array];
   export function vjp(f: (x: Array) => Array, primals: [Array]): [Array, (cotangent: Array) => [Array]];
 }
 
@@ -60,6 +76,24 @@ declare module "@tensorflow/tfjs-core" {
   export function add(a: Tensor, b: Tensor): Tensor;
   export function mul(a: Tensor, b: Tensor): Tensor;
   export function sum(x: Tensor, axis?: number): Tensor;
+  export function sub(a: Tensor, b: Tensor): Tensor;
+  export function mean(x: Tensor, axis: number[]): Tensor;
+  export function moments(x: Tensor, axis: number, keepDims: boolean): { mean: Tensor; variance: Tensor };
+  export function rsqrt(x: Tensor): Tensor;
+  export function square(x: Tensor): Tensor;
+  export function sigmoid(x: Tensor): Tensor;
+  export function tanh(x: Tensor): Tensor;
+  export function softmax(x: Tensor, axis: number): Tensor;
+  export function split(x: Tensor, sections: number, axis: number): Tensor[];
+  export function unstack(x: Tensor, axis: number): Tensor[];
+  export function zeros(shape: number[]): Tensor;
+  export function max(x: Tensor, axis: number): Tensor;
+  export function min(x: Tensor, axis: number): Tensor;
+  export function tile(x: Tensor, reps: number[]): Tensor;
+  export function where(condition: Tensor, a: Tensor, b: Tensor): Tensor;
+  export function greater(a: Tensor, b: Tensor): Tensor;
+  export function greaterEqual(a: Tensor, b: Tensor): Tensor;
+  export function lessEqual(a: Tensor, b: Tensor): Tensor;
   export function matMul(a: Tensor, b: Tensor, transposeA?: boolean, transposeB?: boolean): Tensor;
   export function relu(x: Tensor): Tensor;
   export function softplus(x: Tensor): Tensor;

@@ -6,9 +6,12 @@ import { ready, setBackend } from "@tensorflow/tfjs-core";
 import { dependencies } from "./package.json";
 import type { Peer } from "../task.ts";
 import { conv } from "./tfjs-conv.ts";
+import { gradient, hessianProduct } from "./tfjs-derivatives.ts";
 import { gradients } from "./tfjs-gradients.ts";
 import { hessians, integratedHessians } from "./tfjs-hessians.ts";
 import { product } from "./tfjs-matmul.ts";
+import { competition, guidedGradients, shapley } from "./tfjs-paths.ts";
+import { rows } from "./tfjs-rows.ts";
 
 export const peer: Peer = {
   name: "TF.js",
@@ -23,5 +26,11 @@ export const peer: Peer = {
     hessians,
     "integrated-hessians": integratedHessians,
     conv,
+    gradient,
+    "hessian-product": hessianProduct,
+    rows,
+    shapley,
+    competition,
+    guided: guidedGradients,
   },
 };

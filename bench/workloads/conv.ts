@@ -1,9 +1,10 @@
 // Convolutions and their two transposes: operands on the device, the result read back.
-import { compile } from "../../src/compiler/program.ts";
+import { compile, type Program } from "../../src/compiler/program.ts";
 import type { Value } from "../../src/graph/node.ts";
 import { conv2d, convInputGrad, convWeightGrad } from "../../src/kernels/index.ts";
-import { random } from "../../src/nn/index.ts";
-import { hostArray, numel, type HostArray, type Shape } from "../../src/tensor/index.ts";
+import { numel, type HostArray, type Shape } from "../../src/tensor/index.ts";
+import { normal } from "../nets.ts";
+import { programContestant } from "../program.ts";
 import type { ConvTask } from "../task.ts";
 import { convTruth } from "../truth.ts";
 import type { Workload } from "../workload.ts";
@@ -41,15 +42,15 @@ function workload(plan: Plan, role: ConvTask["role"]): Workload {
       const operands = { x: normal("x", plan.x), w: normal("w", plan.w), y: normal("y", y) };
       const task: ConvTask = { kind: "conv", role, ...operands, stride, padding };
       const given = givenOf(task).map((array) => device.tensor(array));
-      const program = compile(device, (a, b) => functionOf(task)(a, b), given);
+      const make = (): Program => compile(device, functionOf(task), given);
       return {
         source: "seeded normal numbers",
-        truth: { data: convTruth(task), source: "double precision" },
+        truth: { data: () => convTruth(task), source: "double precision" },
         tolerance: 1e-4,
         // Taps that fall on padding count too: every kernel may skip them or not.
         flops: 2 * numel(y) * channels * kernel * kernel,
         task,
-        own: [{ name: "aumann", run: async () => ({ data: (await program.runAndRead(given))[0]!.data }) }],
+        own: [programContestant({ make, resident: given })],
         dispose: () => given.forEach((tensor) => tensor.dispose()),
       };
     },
@@ -67,12 +68,4 @@ function functionOf({ role, x, w, stride, padding }: ConvTask): (a: Value, b: Va
   if (role === "forward") return (a, b) => conv2d(a, b, options);
   if (role === "input-gradient") return (a, b) => convInputGrad(a, b, { ...options, input: plane(x) });
   return (a, b) => convWeightGrad(a, b, { ...options, kernel: plane(w) });
-}
-
-function normal(key: string, shape: Shape): HostArray {
-  const stream = random(key);
-  return hostArray(
-    Float32Array.from({ length: numel(shape) }, () => stream.normal()),
-    shape,
-  );
 }

@@ -1,11 +1,10 @@
 // Plain Hessians at several points: what the derivatives cost without any path method around them.
-import { compile } from "../../src/compiler/program.ts";
+import { compile, type Program } from "../../src/compiler/program.ts";
 import { batchAll, hessian } from "../../src/autograd/index.ts";
 import { input } from "../../src/graph/leaves.ts";
 import { expandDims, index, sum } from "../../src/kernels/index.ts";
-import { random } from "../../src/nn/index.ts";
-import { hostArray } from "../../src/tensor/index.ts";
-import { netModel, seeded } from "../nets.ts";
+import { netModel, normal, seeded } from "../nets.ts";
+import { programContestant } from "../program.ts";
 import type { HessiansTask } from "../task.ts";
 import { denseDerivatives } from "../truth-hessians.ts";
 import type { Workload } from "../workload.ts";
@@ -28,32 +27,19 @@ export const hessianPoints: readonly Workload[] = SIZES.map((n) => ({
       ],
     });
     const { model, dispose } = netModel(device, net);
-    const stream = random("points");
-    const points = hostArray(
-      Float32Array.from({ length: POINTS * n }, () => stream.normal()),
-      [POINTS, n],
-    );
+    const points = normal("points", [POINTS, n]);
     const task: HessiansTask = { kind: "hessians", net, points, target };
-    const [one, all] = [input([n]), input([POINTS, n])];
-    const atOne = hessian((x) => sum(index(model(expandDims(x, 0)), 1, target)))(one);
-    const program = compile(device, { inputs: [all], outputs: batchAll([atOne], new Map([[one, all]]), POINTS) });
-    const { bytes, flops } = program.plan;
+    const make = (): Program => {
+      const [one, all] = [input([n]), input([POINTS, n])];
+      const atOne = hessian((x) => sum(index(model(expandDims(x, 0)), 1, target)))(one);
+      return compile(device, { inputs: [all], outputs: batchAll([atOne], new Map([[one, all]]), POINTS) });
+    };
     return {
       source: "seeded weights and points",
-      truth: { data: truthOf(task), source: "double precision, closed form" },
+      truth: { data: () => truthOf(task), source: "double precision, closed form" },
       tolerance: 1e-4,
       task,
-      own: [
-        {
-          name: "aumann",
-          run: async () => {
-            const tensor = device.tensor(points);
-            const [result] = await program.runAndRead([tensor]);
-            tensor.dispose();
-            return { data: result!.data, facts: { "planned bytes": bytes, "Mflop run": flops / 1e6 } };
-          },
-        },
-      ],
+      own: [programContestant({ make, arrays: [points] })],
       dispose,
     };
   },

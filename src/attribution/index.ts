@@ -69,6 +69,14 @@ export {
   type InteriorGradientsOptions,
   type InteriorGradientsResult,
 } from "./interior-gradients.ts";
+export {
+  gradientShap,
+  smoothGrad,
+  varGrad,
+  type GradientShapOptions,
+  type NoisyGradients,
+  type SmoothGradOptions,
+} from "./noise.ts";
 export { equidistributed, gaussLegendre, quadrature, RULES, type Quadrature, type Rule } from "./quadrature.ts";
 export { gradientXInput, saliency, type GradientOptions, type SaliencyResult } from "./saliency.ts";
 export type { Score, Target } from "./score.ts";

@@ -4,7 +4,6 @@ import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import { hasKinks } from "../compiler/affine.ts";
 import { PathIntegral, type PathResult } from "./path.ts";
-import { pathRows } from "./path-rows.ts";
 import { rowGraph } from "./path-graphs.ts";
 import { assertSteps, equidistributed, quadrature, type Quadrature, type Rule } from "./quadrature.ts";
 import { asGiven } from "./problem.ts";
@@ -118,6 +117,7 @@ async function pointsOf(
   if (rule === "explicit") return options.points!;
   if (rule !== "equidistributed") return quadrature(rule, steps);
   const { problem } = path;
+  const { pathRows } = await import("./path-rows.ts");
   const grid = Array.from({ length: PROBE }, (_, k) => k / (PROBE - 1));
   const [scores] = await pathRows(path, "probe", (count) => rowGraph(problem, count, [problem.score]), grid);
   // One set of nodes serves all examples: they follow the summed variation.

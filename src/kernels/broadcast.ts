@@ -40,7 +40,8 @@ export const broadcastPrimitive: Primitive<{ shape: Shape }> = /* @__PURE__ */ p
     return broadcastTo(reshape(x!, [size, ...ones, ...inner]), [size, ...shape]);
   },
   fold: ([x], { shape }) => {
-    if (sameShape(x!.shape, shape)) return x;
+    // Nothing is repeated where only axes of extent 1 are new.
+    if (numel(x!.shape) === numel(shape)) return reshape(x!, shape);
     if (is(x!, broadcastPrimitive)) return broadcastTo(x.inputs[0]!, shape);
     return refill(x!, shape);
   },

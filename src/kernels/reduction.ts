@@ -19,7 +19,7 @@ export function reduction(
   rules: Pick<PrimitiveSpec<AxisRange>, "multilinear" | "kink" | "jvp" | "transpose" | "fold"> &
     Pick<KernelLowering<AxisRange>, "expand"> & {
       result?: "i32";
-      /** The file has `const LANES` and `alias Lane`: it can compute four neighbouring outputs per invocation. */
+      /** The file has `const LANES` and `alias Lane`: it can load four neighbours at once. */
       wide?: boolean;
     },
 ): Primitive<AxisRange> {
@@ -46,9 +46,11 @@ export function reduction(
           workgroups: Math.ceil(outputs / WORKGROUP),
           flops: flops * numel(shape),
         };
-        if (!wide || inner % 4 !== 0) return narrow;
-        const constants = { LANES: 4, Lane: "vec4<f32>" };
-        return { ...narrow, wide: { ...narrow, constants, workgroups: Math.ceil(outputs / (4 * WORKGROUP)) } };
+        const along = inner === 1;
+        if (!wide || (along ? narrow.uniforms[1]! : inner) % 4 !== 0) return narrow;
+        const constants = { LANES: 4, Lane: "vec4<f32>", ...(along && { ALONG: 1 }) };
+        const workgroups = along ? narrow.workgroups : Math.ceil(outputs / (4 * WORKGROUP));
+        return { ...narrow, wide: { ...narrow, constants, workgroups } };
       },
     },
     batch: ([x], _batched, { start, end }) => apply(self, [x!], { start: start + 1, end: end + 1 }),

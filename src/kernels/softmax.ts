@@ -21,13 +21,20 @@ function rowsCall(wgsl: string, node: Node<NoAttrs>, flops: number): KernelCall 
   return { wgsl, uniforms: [rows, length], workgroups: Math.ceil(rows / WORKGROUP), flops: flops * rows * length };
 }
 
+/** With four neighbours at a time where they are all of one row. */
+function softmaxCall(node: Node<NoAttrs>): KernelCall {
+  const call = rowsCall(softmaxWgsl, node, 50);
+  if (node.shape.at(-1)! % 4 !== 0) return call;
+  return { ...call, wide: { ...call, constants: { LANES: 4, Lane: "vec4<f32>" } } };
+}
+
 export const softmaxPrimitive: Primitive<NoAttrs> = /* @__PURE__ */ primitive<NoAttrs>({
   name: "softmax",
   aval([x]) {
     if (x!.dtype !== "f32") throw new DTypeError(`softmax: expected f32, got ${x!.dtype}; use cast()`);
     return { shape: x!.shape, dtype: "f32" };
   },
-  lowering: { kind: "kernel", prologues: { 0: "x" }, call: (node) => rowsCall(softmaxWgsl, node, 50) },
+  lowering: { kind: "kernel", prologues: { 0: "x" }, call: softmaxCall },
   jvp: (y, [t]) => (t ? softmaxTangent(y, t) : null),
   batch: ([x]) => apply(softmaxPrimitive, [x!], {}),
   fold: ([x]) => (x!.shape.at(-1) === 1 ? fill(x!.shape, 1) : undefined),

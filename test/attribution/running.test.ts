@@ -39,67 +39,6 @@ async function tightBudget(model: Model): Promise<number> {
   return 0.3 * plan.bytes;
 }
 
-describe("the work", () => {
-  test("is one submit and one readback", () =>
-    withModel(async (model, device) => {
-      const before = { ...device.counters };
-      const { plan } = await integratedGradients(model, x, { steps: 40 });
-      expect(device.counters.submits - before.submits).toBe(1);
-      expect(device.counters.readbacks - before.readbacks).toBe(1);
-      expect(plan.submits).toBe(1);
-      expect(device.counters.dispatches - before.dispatches).toBe(plan.dispatches);
-    }));
-
-  test("is as many dispatches for 3 steps as for 200", () =>
-    withModel(async (model, device) => {
-      const counts = [];
-      for (const steps of [3, 40, 200]) {
-        const before = device.counters.dispatches;
-        const { plan } = await integratedGradients(model, x, { steps });
-        expect(plan.chunks).toBe(1);
-        counts.push([plan.dispatchesPerChunk, plan.dispatches, device.counters.dispatches - before]);
-      }
-      expect(counts[1]).toEqual(counts[0]);
-      expect(counts[2]).toEqual(counts[0]);
-      // Software adapters run short passes of their own after each product.
-      expect(counts[0]![1]).toBeLessThan(model.device.info.software ? 30 : 20);
-    }));
-
-  test("shares its pipelines between numbers of steps and batch sizes", () =>
-    withModel(async (model, device) => {
-      const four = drawArray([4, 4], 82);
-      await integratedGradients(model, four, { steps: 40 });
-      const { pipelines } = device.counters;
-      await integratedGradients(model, four, { steps: 64 });
-      await integratedGradients(model, drawArray([8, 4], 83), { steps: 40 });
-      expect(device.counters.pipelines).toBe(pipelines);
-    }));
-
-  test("in chunks has still one readback", () =>
-    withModel(async (model, device) => {
-      const memoryBudget = await tightBudget(model);
-      const before = { ...device.counters };
-      const { plan } = await integratedGradients(model, x, { steps: 40, memoryBudget });
-      expect(plan.chunks).toBeGreaterThan(2);
-      expect(plan.bytes).toBeLessThanOrEqual(memoryBudget);
-      expect(device.counters.readbacks - before.readbacks).toBe(1);
-      expect(plan.submits).toBe(device.counters.submits - before.submits);
-      expect(plan.submits).toBeLessThanOrEqual(plan.chunks);
-    }));
-
-  test("takes about the memory that it planned", () =>
-    withModel(async (model, device) => {
-      const run = { steps: 256, memoryBudget: DEFAULT_MEMORY_BUDGET };
-      await integratedGradients(model, x, run);
-      device.resetPeak();
-      const { live } = device.memory;
-      const { plan } = await integratedGradients(model, x, run);
-      // Sizes are rounded up to the pool's size classes.
-      expect(device.memory.peak - live).toBeLessThan(1.05 * plan.bytes);
-      expect(device.memory.peak - live).toBeGreaterThan(0.95 * plan.bytes);
-    }));
-});
-
 describe("progress", () => {
   for (const share of [1, 0.3]) {
     test(`grows to the total, ${share === 1 ? "one chunk" : "several chunks"}`, () =>

@@ -2,13 +2,15 @@ import { expect, test } from "vitest";
 import { GpuCounters, writtenBytes, type Meter } from "../../bench/counters.ts";
 import { measure } from "../../bench/measure.ts";
 import type { Peer, Run } from "../../bench/task.ts";
-import type { Files, Workload } from "../../bench/workload.ts";
+import type { Files, Prepared, Workload } from "../../bench/workload.ts";
 import { hostArray } from "../../src/tensor/index.ts";
 import { openValidationDevice, testDevice } from "../gpu.ts";
 
 const noFiles: Files = {
   golden: () => Promise.resolve(undefined),
   npm: () => Promise.reject(new Error("no files here")),
+  asset: () => Promise.reject(new Error("no pictures here")),
+  shared: () => Promise.resolve(undefined),
 };
 const zero = { dispatches: 0, submits: 0, readbacks: 0, pipelines: 0, bytesUploaded: 0, bytesRead: 0 };
 const meter: Meter = { memory: { live: 0, peak: 0 }, mark: () => zero, since: () => zero };
@@ -19,7 +21,14 @@ const workload = (calls: string[]): Workload => ({
   about: "a product",
   prepare: () =>
     Promise.resolve({
-      ...{ source: "here", truth: { data: [2, 4], source: "known" }, tolerance: 1e-3 },
+      ...{ source: "here", tolerance: 1e-3 },
+      truth: {
+        source: "known",
+        data: () => {
+          calls.push("truth");
+          return [2, 4];
+        },
+      },
       task: { kind: "matmul", a: one, b: one },
       own: [
         {
@@ -47,16 +56,24 @@ const peer = (name: string, calls: string[], run: Run, open = () => Promise.reso
 const run = async (calls: string[], peers: readonly Peer[], reps = 2) =>
   measure(workload(calls), { device: await testDevice(), counters: meter, files: noFiles, peers, reps });
 
-test("calls take turns: a first one, a warm-up, then the measured ones", async () => {
+test("calls take turns: a first one before anything else, a warm-up, then the measured ones", async () => {
   const calls: string[] = [];
   const { contestants } = await run(calls, [peer("other", calls, () => Promise.resolve([2, 4]))], 3);
-  expect(calls).toEqual([...Array<string[]>(5).fill(["own", "other"]).flat(), "disposed"]);
+  const turns = Array<string[]>(4).fill(["own", "other"]).flat();
+  expect(calls).toEqual(["own", "other", "truth", ...turns, "disposed"]);
   expect(contestants.map(({ name, times }) => [name, times!.length])).toEqual([
     ["own", 3],
     ["other 1", 3],
   ]);
   expect(contestants[0]).toMatchObject({ verdict: "correct", facts: { nodes: 3 } });
   expect(contestants[0]!.error).toBeCloseTo(0.001 / 4, 9);
+});
+
+test("the first call is compared with the truth as well", async () => {
+  let count = 0;
+  const later: Run = () => Promise.resolve(++count === 1 ? [2, 5] : [2, 4]);
+  const { contestants } = await run([], [peer("other", [], later)]);
+  expect(contestants[1]).toMatchObject({ verdict: "wrong", error: 0.25 });
 });
 
 test("one wrong call of many makes a contestant wrong", async () => {
@@ -89,6 +106,25 @@ test("so is one that cannot start; one without a program does not take part", as
   const { contestants } = await run([], [dead, { ...dead, name: "idle", programs: {} }]);
   expect(contestants.map(({ name }) => name)).toEqual(["own", "dead 1"]);
   expect(contestants[1]!.failure).toBe("Error: no WebGPU");
+});
+
+test("a workload says what it lacks, and why peers cannot take part", async () => {
+  const other = peer("other", [], () => Promise.resolve([]));
+  const setting = { device: await testDevice(), counters: meter, files: noFiles, peers: [other], reps: 1 };
+  const absent: Workload = { ...workload([]), prepare: () => Promise.resolve({ absent: "no model" }) };
+  const lacking = await measure(absent, setting);
+  expect(lacking.contestants).toEqual([{ name: "aumann", verdict: "absent", failure: "no model" }]);
+  const alone: Workload = {
+    ...workload([]),
+    async prepare(lab) {
+      const { task, ...prepared } = (await workload([]).prepare(lab)) as Prepared;
+      expect(task).toBeDefined();
+      return { ...prepared, withoutPeers: "they read no files" };
+    },
+  };
+  const { contestants } = await measure(alone, setting);
+  expect(contestants[0]!.verdict).toBe("correct");
+  expect(contestants[1]).toEqual({ name: "other 1", verdict: "absent", failure: "they read no files" });
 });
 
 test("counters see what any device is asked for, and leave no trace", async () => {

@@ -4,21 +4,12 @@ import { array64, evaluate } from "../../src/reference/index.ts";
 import { hessianQuadrature } from "../../src/attribution/hessian-rules.ts";
 import { trace, type InputSpec } from "../../src/graph/trace.ts";
 import type { Value } from "../../src/graph/node.ts";
-import { random } from "../../src/nn/index.ts";
-import { hostArray, numel, type HostArray, type Shape } from "../../src/tensor/index.ts";
-import { seeded } from "../../bench/nets.ts";
+import { hostArray, type HostArray } from "../../src/tensor/index.ts";
+import { normal, seeded } from "../../bench/nets.ts";
 import { relativeError } from "../../bench/statistics.ts";
 import type { ConvTask, Net } from "../../bench/task.ts";
 import { denseDerivatives, integratedHessiansTruth } from "../../bench/truth-hessians.ts";
 import { convTruth, matmulTruth } from "../../bench/truth.ts";
-
-const normal = (key: string, shape: Shape): HostArray => {
-  const stream = random(key);
-  return hostArray(
-    Float32Array.from({ length: numel(shape) }, () => stream.normal()),
-    shape,
-  );
-};
 
 test("the truth of a matrix product", () => {
   const [a, b] = [hostArray([1, 2, 3, 4, 5, 6], [2, 3]), hostArray([1, 0, 2, -1, 0, 3], [3, 2])];

@@ -209,7 +209,11 @@ async function noised(game: Game, subject: Explained, options: InfidelityOptions
     common: (session) => [...path.inputs, ...path.target().map((t) => session.keep(t))],
     rows: (at, m) => {
       const some = Array.from({ length: m }, (_, i) => noiseOf(Math.min(at + i, samples)));
-      return problem.ends.map((end, j) => device.tensor(some.flatMap((n) => [...n[j]!]), [m, ...end.shape])); // prettier-ignore
+      return problem.ends.map((end, j) => {
+        const data = new Float32Array(m * arrays[j]!.data.length);
+        some.forEach((noise, i) => data.set(noise[j]!, i * noise[j]!.length));
+        return device.tensor(data, [m, ...end.shape]);
+      });
     },
   });
   const scores = rowsOf(rows[0]!);

@@ -1,7 +1,8 @@
-// y[outer, inner] = sum over r of x[outer, r, inner]. One invocation per output, or per LANES neighbouring ones. Three levels
-// of up to 16 terms each keep the rounding error near that of pairwise summation. The text loads in one place: a fused
-// expression then appears once in the code.
+// y[outer, inner] = sum over r of x[outer, r, inner]. One invocation per output, or per LANES neighbouring ones; with ALONG,
+// one per output that loads LANES neighbouring terms. Three levels of up to 16 terms each keep the rounding error near that
+// of pairwise summation. The text loads in one place: a fused expression then appears once in the code.
 const LANES = 1u; // tune
+const ALONG = 0u; // tune
 alias Lane = f32; // tune
 struct Dims {
   outputs: u32,
@@ -22,24 +23,29 @@ fn main(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let o = ((wid.x + wid.y * groups.x) * 64u + lane) * LANES;
+  let o = ((wid.x + wid.y * groups.x) * 64u + lane) * select(LANES, 1u, ALONG == 1u);
   if (o >= dims.outputs) { return; }
+  let step = select(dims.inner, LANES, ALONG == 1u);
   var i = (o / dims.inner) * dims.length * dims.inner + o % dims.inner;
   let end = i + dims.length * dims.inner;
   var total = Lane();
   while (i < end) {
     var part = Lane();
-    let part_end = min(i + 256u * dims.inner, end);
+    let part_end = min(i + 256u * step, end);
     while (i < part_end) {
       var terms = Lane();
-      let terms_end = min(i + 16u * dims.inner, part_end);
-      for (; i < terms_end; i += dims.inner) { terms += load_x(i); }
+      let terms_end = min(i + 16u * step, part_end);
+      for (; i < terms_end; i += step) { terms += load_x(i); }
       part += terms;
     }
     total += part;
   }
   // The conversion lets the text compile for either type.
   let v = vec4<f32>(total);
+  if (ALONG == 1u) {
+    store(o, (v.x + v.y) + (v.z + v.w));
+    return;
+  }
   store(o, v.x);
   if (LANES > 1u) {
     store(o + 1u, v.y);

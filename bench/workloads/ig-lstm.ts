@@ -1,0 +1,15 @@
+import { gradientsWorkload } from "./integrated-gradients.ts";
+
+export const igLstm = gradientsWorkload({
+  name: "ig-lstm",
+  about: "one sequence of 20 vectors of 200 numbers, two LSTM layers of 200 units, 1000 classes from the last state",
+  case: "ig_lstm2x200",
+  rule: "gauss-legendre",
+  input: [20, 200],
+  layers: [
+    { kind: "lstm", in: 200, out: 200 },
+    { kind: "lstm", in: 200, out: 200 },
+    { kind: "last-step" },
+    { kind: "dense", in: 200, out: 1000 },
+  ],
+});
