@@ -1,4 +1,4 @@
-// dist: one file per entry of package.json plus the code they share, and the declarations of every source file.
+// dist: every source file of the library and its declarations, and the command in one file.
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +10,8 @@ rmSync(dist, { recursive: true, force: true });
 await buildLibrary(dist);
 await build({
   ...settings,
+  bundle: true,
+  external: ["webgpu", "protobufjs", "protobufjs/*"],
   entryPoints: [join(root, "src/cli/main.ts")],
   outfile: join(root, bin.aumann),
   platform: "node",

@@ -4,7 +4,6 @@ import type { HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Node } from "../graph/node.ts";
 import { PathIntegral } from "./path.ts";
-import { pathRows } from "./path-rows.ts";
 import { endGradients, rowGraph } from "./path-graphs.ts";
 import { asGiven } from "./problem.ts";
 import type { Attributions, Input, ModelLike, PathOptions } from "./types.ts";
@@ -57,13 +56,9 @@ export async function interiorGradients<I extends Input>(
     const outputs = [problem.score, ...endGradients(problem), ...nodes];
     let done = 0;
     const report = (more: number): void => options.onProgress?.({ done: (done += more), total: alphas.length });
-    const rows = await pathRows(
-      path,
-      `interior ${layers.join()}`,
-      (count) => rowGraph(problem, count, outputs),
-      alphas,
-      report,
-    );
+    const rows = await (
+      await import("./path-rows.ts")
+    ).pathRows(path, `interior ${layers.join()}`, (count) => rowGraph(problem, count, outputs), alphas, report);
     const gradients = rows.slice(1, 1 + problem.ends.length);
     return {
       alphas,

@@ -1,7 +1,6 @@
 // Plain gradients: the local explanations that path methods are compared with.
 import type { HostArray } from "../tensor/host.ts";
 import { PathIntegral } from "./path.ts";
-import { pathRows } from "./path-rows.ts";
 import { summarise } from "./integrated-gradients.ts";
 import { endGradients, rowGraph } from "./path-graphs.ts";
 import { asGiven } from "./problem.ts";
@@ -28,12 +27,9 @@ export async function saliency<I extends Input>(
   const path = await PathIntegral.open(model, input, options);
   try {
     const { problem } = path;
-    const [scores, ...gradients] = await pathRows(
-      path,
-      "saliency",
-      (count) => rowGraph(problem, count, [problem.score, ...endGradients(problem)]),
-      [1],
-    );
+    const [scores, ...gradients] = await (
+      await import("./path-rows.ts")
+    ).pathRows(path, "saliency", (count) => rowGraph(problem, count, [problem.score, ...endGradients(problem)]), [1]);
     const arrays = gradients.map((g) => ({ ...g, shape: g.shape.slice(1) }));
     return {
       attributions: asGiven(problem, input, arrays),
