@@ -34,7 +34,7 @@ function settings(given: Given): Settings {
       seeds: wholeNumber(given, "seeds", quick ? 1 : 3, 1, 100),
       situations: wholeNumber(given, "situations", quick ? 6 : 8, 1, 100),
       steps: wholeNumber(given, "steps", quick ? 12 : 16, 1, 1000),
-      perSize: quick ? [1, 4, 12] : [1, 2, 4, 8, 16],
+      perSize: quick ? [1, 4, 12] : [1, 2, 4, 12],
       training: quick ? { grids: 2000, steps: 300, batch: 64 } : { grids: 4000, steps: 600, batch: 128 },
     },
   };

@@ -15,7 +15,8 @@ export {
 export { Index, type IndexContext, type Piece } from "./graph/index-map.ts";
 export { trace, type Graph, type InputSpec } from "./graph/trace.ts";
 export * from "./kernels/index.ts";
-export { compile, Program, type ProgramPlan } from "./compiler/program.ts";
+export { compile, Program, type ProgramOptions, type ProgramPlan } from "./compiler/program.ts";
+export { packSaved } from "./compiler/saved.ts";
 export { Commands } from "./compiler/commands.ts";
 export { explain, type ExplainOptions } from "./compiler/explain.ts";
 export { tune, type TuneResult } from "./compiler/tune.ts";

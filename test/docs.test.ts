@@ -178,7 +178,18 @@ describe("pages that run as they stand", () => {
   });
 
   test("docs/performance.md", async () => {
-    expect(await run("docs/performance.md")).toEqual([[1]]);
+    expect(await run("docs/performance.md")).toEqual([["bits"], [1]]);
+  });
+
+  test("docs/regions.md", async () => {
+    const printed = await run("docs/regions.md");
+    expect(printed).toHaveLength(3);
+    const [count, shares] = printed[0] as [number, number[]];
+    expect(count).toBe(3);
+    // Two flat rectangles on a ground: nothing of the map lies outside the second.
+    [0, 0, 34.56].forEach((v, i) => expect(shares[i]).toBeCloseTo(v, 2));
+    expect(printed[1]![1]).toBe(96);
+    expect(printed[2]).toEqual([6, [24, 24], 96, 24]);
   });
 
   test("docs/view.md", async () => {

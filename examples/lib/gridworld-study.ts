@@ -188,10 +188,15 @@ function centred(values: Float64Array): Float64Array {
   return values.map((v) => v - middle);
 }
 
-function analytic(game: GameName, stream: nn.Random, { situations }: StudySettings): Situations {
-  const backup = game === "all routes" ? allWays : bestWay(10);
+/** One function each for all seeds, so that these share their programs. */
+const ROUTE_VALUES = {
+  "all routes": (x: Value): Value => routeValue(x, allWays),
+  "best route": (x: Value): Value => routeValue(x, bestWay(10)),
+};
+
+function analytic(game: keyof typeof ROUTE_VALUES, stream: nn.Random, { situations }: StudySettings): Situations {
   return {
-    model: (x: Value) => routeValue(x, backup),
+    model: ROUTE_VALUES[game],
     x: passabilities(situations, stream.fork("situations")),
     others: passabilities(REFERENCES, stream.fork("others")),
     groups: Int32Array.from({ length: CELLS }, (_, cell) => cell),

@@ -9,6 +9,8 @@ export interface ChunkPlan {
   readonly groups: number;
   readonly stepsPerChunk: number;
   readonly chunksPerGroup: number;
+  /** Whether chunks would be larger if the budget were. */
+  readonly memoryBound: boolean;
 }
 
 /** What a chunk takes. */
@@ -66,20 +68,25 @@ export function planChunks({
     if (slope <= 0) return from <= limits[key] ? Infinity : 0;
     return Math.floor((limits[key] - from) / slope) + 1;
   };
-  const keys = ["bytes", "largest", "flops"] as const;
   const perStep = (key: keyof Cost): number => Math.max(0, twoSteps[key] - one[key]);
-  const whole = keys.map((key) => {
-    const perBaseline = Math.max(0, twoBaselines[key] - one[key]) + (steps - 1) * perStep(key);
-    return fit(key, one[key] + (steps - 1) * perStep(key), perBaseline);
-  });
-  let together = Math.max(1, Math.min(baselines, ...whole));
-  let rows = Math.max(1, Math.min(steps, ...keys.map((key) => fit(key, one[key], perStep(key)))));
-  if (together > 1 || Math.min(...whole) >= 1) rows = steps;
+  const largest = (...keys: readonly (keyof Cost)[]): { together: number; rows: number } => {
+    const whole = keys.map((key) => {
+      const perBaseline = Math.max(0, twoBaselines[key] - one[key]) + (steps - 1) * perStep(key);
+      return fit(key, one[key] + (steps - 1) * perStep(key), perBaseline);
+    });
+    const together = Math.max(1, Math.min(baselines, ...whole));
+    const rows = Math.max(1, Math.min(steps, ...keys.map((key) => fit(key, one[key], perStep(key)))));
+    return { together, rows: Math.min(...whole) >= 1 ? steps : rows };
+  };
+  let { together, rows } = largest("bytes", "largest", "flops");
+  const unbounded = largest("largest", "flops");
+  let memoryBound = together * rows < unbounded.together * unbounded.rows;
   // Buffers come in size classes, so that bytes grow in steps: what was extrapolated is checked, and cut if need be.
   for (;;) {
     const plan = evenly(baselines, steps, together, rows);
     const { bytes } = cost(plan.baselinesPerGroup, plan.stepsPerChunk);
-    if (bytes <= budget || plan.baselinesPerGroup * plan.stepsPerChunk === 1) return plan;
+    if (bytes <= budget || plan.baselinesPerGroup * plan.stepsPerChunk === 1) return { ...plan, memoryBound };
+    memoryBound = true;
     const cut = (count: number): number => Math.max(1, Math.min(count - 1, Math.floor((count * budget) / bytes)));
     if (plan.baselinesPerGroup > 1) together = cut(plan.baselinesPerGroup);
     else rows = cut(plan.stepsPerChunk);
@@ -87,7 +94,7 @@ export function planChunks({
 }
 
 /** Chunks of even size: the last one is at most a few steps short. */
-function evenly(baselines: number, steps: number, together: number, rows: number): ChunkPlan {
+function evenly(baselines: number, steps: number, together: number, rows: number): Omit<ChunkPlan, "memoryBound"> {
   const groups = Math.ceil(baselines / together);
   const chunksPerGroup = Math.ceil(steps / rows);
   return {

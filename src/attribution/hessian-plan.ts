@@ -11,7 +11,6 @@ import { hessianIntegrand } from "./hessian-graphs.ts";
 import { batchAxis, boundarySize, type HessianForm } from "./hessian-parts.ts";
 import type { PathPoints } from "./path-inputs.ts";
 import type { Integrand, PathShape } from "./path-parts.ts";
-import { chunkPrograms, planPath } from "./path-chunks.ts";
 import type { PathIntegral } from "./path.ts";
 import { partsOf } from "./programs.ts";
 
@@ -40,12 +39,12 @@ export interface FormOptions {
  * @throws LimitError when not even one row at one node fits
  * @throws ArgumentError when the options ask for a form that the network does not have
  */
-export function chooseForm(
+export async function chooseForm(
   path: PathIntegral,
   points: PathPoints,
   rows: HessianRows,
   options: FormOptions,
-): HessianChoice {
+): Promise<HessianChoice> {
   const count = rows.ids.length;
   const forms = possibleForms(path.shape, rows).filter(
     ({ sum, tangents }) => sum === (options.form ?? sum) && tangents === (options.tangents ?? tangents),
@@ -55,11 +54,12 @@ export function chooseForm(
       `form: this network and request cannot be summed as ${options.form ?? "hvp"} over ${options.tangents ?? "rows"}; leave form and tangents out`,
     );
   }
-  const candidates = forms.flatMap((form) => {
+  const candidates: (HessianChoice & { readonly flops: number })[] = [];
+  for (const form of forms) {
     const integrand = hessianIntegrand(path.shape, { ...form, rows: count, groups: rows.groups });
-    const flops = flopsIfItFits(path, points, integrand);
-    return flops === undefined ? [] : [{ ...form, integrand, rows: count, flops }];
-  });
+    const flops = await flopsIfItFits(path, points, integrand);
+    if (flops !== undefined) candidates.push({ ...form, integrand, rows: count, flops });
+  }
   const best = candidates.sort((a, b) => a.flops - b.flops)[0];
   if (best) return best;
   if (options.form !== "gram" && options.tangents !== "boundary") return inBlocks(path, points, rows);
@@ -68,9 +68,13 @@ export function chooseForm(
   );
 }
 
-function flopsIfItFits(path: PathIntegral, points: PathPoints, integrand: Integrand): number | undefined {
+async function flopsIfItFits(
+  path: PathIntegral,
+  points: PathPoints,
+  integrand: Integrand,
+): Promise<number | undefined> {
   try {
-    return plannedFlops(path, points, integrand);
+    return await plannedFlops(path, points, integrand);
   } catch (error) {
     if (error instanceof LimitError) return undefined;
     throw error;
@@ -78,9 +82,10 @@ function flopsIfItFits(path: PathIntegral, points: PathPoints, integrand: Integr
 }
 
 /** Operations that an integral would take; where it needs chunks, by the plans of two small ones. */
-function plannedFlops(path: PathIntegral, points: PathPoints, integrand: Integrand): number {
+async function plannedFlops(path: PathIntegral, points: PathPoints, integrand: Integrand): Promise<number> {
   const whole = path.whole(points, integrand);
   if (whole) return whole.program.plan.flops;
+  const { chunkPrograms, planPath } = await import("./path-chunks.ts");
   const { plan, programs } = planPath(path, points, integrand);
   const all = partsOf(programs).reduce((n, program) => n + program.plan.flops, 0);
   const once = all - programs.chunk.program.plan.flops;
@@ -90,7 +95,8 @@ function plannedFlops(path: PathIntegral, points: PathPoints, integrand: Integra
 }
 
 /** Halves the number of rows until they fit. */
-function inBlocks(path: PathIntegral, points: PathPoints, { ids, groups }: HessianRows): HessianChoice {
+async function inBlocks(path: PathIntegral, points: PathPoints, { ids, groups }: HessianRows): Promise<HessianChoice> {
+  const { planPath } = await import("./path-chunks.ts");
   const form = { sum: "hvp", tangents: "rows" } as const;
   for (let rows = Math.ceil(ids.length / 2); ; rows = Math.ceil(rows / 2)) {
     const integrand = hessianIntegrand(path.shape, { ...form, rows, groups });

@@ -4,7 +4,6 @@ import type { HostArray } from "../tensor/host.ts";
 import { firstKink, kinkText } from "../compiler/affine.ts";
 import type { Node } from "../graph/node.ts";
 import { smooth, type Replaced, type Smoothed } from "../nn/smooth.ts";
-import { encodePrelude, preludeProgram } from "./path-chunks.ts";
 import { PathIntegral } from "./path.ts";
 import { Session } from "./session.ts";
 import type { Input, ModelLike, PathOptions } from "./types.ts";
@@ -141,6 +140,7 @@ async function chosenTarget(
 /** Scores at the input and, averaged, at the baselines; the output at the input. */
 async function scoresOf(path: PathIntegral): Promise<Explained["scores"] & { readonly outputs: HostArray }> {
   const { device, options, set } = path;
+  const { encodePrelude, preludeProgram } = await import("./path-chunks.ts");
   const { program } = preludeProgram(path, path.shape, 1);
   await program.ready();
   return device.withErrorScope("scores", async () => {

@@ -79,6 +79,16 @@ export {
 } from "./noise.ts";
 export { equidistributed, gaussLegendre, quadrature, RULES, type Quadrature, type Rule } from "./quadrature.ts";
 export { gradientXInput, saliency, type GradientOptions, type SaliencyResult } from "./saliency.ts";
+export {
+  rankRegions,
+  topRegions,
+  xrai,
+  type RankedRegions,
+  type Region,
+  type RegionOptions,
+  type XraiOptions,
+  type XraiResult,
+} from "./regions.ts";
 export type { Score, Target } from "./score.ts";
 export { type CoalitionOptions, type CoalitionSampling } from "./shapley-coalitions.ts";
 export type { GameOptions } from "./shapley-game.ts";
@@ -93,6 +103,15 @@ export {
   type SampledShapleyResult,
   type ShapleyResult,
 } from "./shapley-values.ts";
+export {
+  segmentations,
+  superpixelGroups,
+  superpixels,
+  type PictureOptions,
+  type SegmentationOptions,
+  type SegmentationsOptions,
+  type SuperpixelOptions,
+} from "./superpixels.ts";
 export {
   assertTokenIds,
   embeddingBaseline,

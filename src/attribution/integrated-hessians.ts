@@ -198,7 +198,7 @@ async function once(
   const { rule = "gauss-legendre" } = options;
   const quadrature = options.points ?? hessianQuadrature(rule, nodes);
   const points = weightedNodes(path, quadrature);
-  const choice = chooseForm(path, points, rows, options);
+  const choice = await chooseForm(path, points, rows, options);
   const count = quadrature.nodes.length;
   const evaluations = before + count * path.baselineCount;
   const runs = Math.ceil(rows.ids.length / choice.rows);

@@ -1,7 +1,9 @@
 // Path integrals that do not fit into one submit: prelude, chunks and finale are encoded one after another, with nothing
 // read back in between.
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Program } from "../compiler/program.ts";
+import { LimitError } from "../tensor/errors.ts";
+import type { Program, ProgramOptions } from "../compiler/program.ts";
+import { packSaved } from "../compiler/saved.ts";
 import { planChunks, type ChunkPlan } from "./chunks.ts";
 import { preludeGraph } from "./path-graphs.ts";
 import { pointTensors, targetGiven, type PathPoints } from "./path-inputs.ts";
@@ -10,6 +12,8 @@ import type { PathIntegral, PathResult, PathTask } from "./path.ts";
 import { assertFinite } from "./problem.ts";
 import { boundaryKey, compiled, costOf, partsOf, type Compiled, type Programs } from "./programs.ts";
 import { Session } from "./session.ts";
+
+export { packSaved };
 
 export interface PlannedPath {
   readonly plan: ChunkPlan;
@@ -40,19 +44,46 @@ export async function integrateInChunks(
 }
 
 /**
- * How an integral would run in chunks, without running it.
+ * How an integral would run in chunks, without running it. Where memory bounds the chunk, bits may be kept for the backward
+ * pass instead of values, if that makes fewer chunks.
  * @throws LimitError if not even one step fits
  */
 export function planPath(path: PathIntegral, points: PathPoints, integrand: Integrand): PlannedPath {
+  const plans: PlannedPath[] = [];
+  let tooLarge: LimitError | undefined;
+  for (const saved of [undefined, packSaved]) {
+    try {
+      const planned = planSaving(path, points, integrand, { saved });
+      plans.push(planned);
+      if (!planned.plan.memoryBound) break;
+    } catch (error) {
+      if (!(error instanceof LimitError)) throw error;
+      tooLarge = error;
+    }
+  }
+  const chunks = ({ plan }: PlannedPath): number => plan.groups * plan.chunksPerGroup;
+  const best = plans.sort((a, b) => chunks(a) - chunks(b))[0];
+  if (!best) throw tooLarge!;
+  return best;
+}
+
+function planSaving(
+  path: PathIntegral,
+  points: PathPoints,
+  integrand: Integrand,
+  options: ProgramOptions,
+): PlannedPath {
   const perExample = path.perExample(points);
+  const programs = (baselines: number, steps: number): Programs =>
+    chunkPrograms(path, integrand, baselines, steps, perExample, options);
   const plan = planChunks({
     device: path.device,
     baselines: path.baselineCount,
     steps: points.steps,
     budget: path.options.memoryBudget,
-    cost: (baselines, steps) => costOf(chunkPrograms(path, integrand, baselines, steps, perExample)),
+    cost: (baselines, steps) => costOf(programs(baselines, steps)),
   });
-  return { plan, programs: chunkPrograms(path, integrand, plan.baselinesPerGroup, plan.stepsPerChunk, perExample) };
+  return { plan, programs: programs(plan.baselinesPerGroup, plan.stepsPerChunk) };
 }
 
 /** The program that computes what the paths start from, for a number of baselines. */
@@ -73,6 +104,7 @@ export function chunkPrograms(
   m: number,
   steps: number,
   perExample: boolean,
+  options?: ProgramOptions,
 ): Programs {
   const { shape, problem, device } = path;
   const { prepare } = integrand;
@@ -80,8 +112,12 @@ export function chunkPrograms(
   return {
     prelude: preludeProgram(path, shape, m),
     ...(prepare && { prepare: compiled(problem, device, key("prepare"), () => prepare(m)) }),
-    chunk: compiled(problem, device, `${key("chunk")} ${steps} ${perExample}`, () =>
-      integrand.chunk(m, steps, perExample),
+    chunk: compiled(
+      problem,
+      device,
+      `${key("chunk")} ${steps} ${perExample}`,
+      () => integrand.chunk(m, steps, perExample),
+      options,
     ),
     finale: compiled(problem, device, key("finale"), () => integrand.finale(m)),
   };
@@ -118,6 +154,7 @@ async function run(job: Job): Promise<PathResult> {
         submits: counters.submits - before.submits,
         pipelines: new Set(partsOf(programs).flatMap((p) => p.steps.map((step) => step.wgsl))).size,
         flops: session.flops,
+        saved: programs.chunk.program.plan.saved,
       },
     };
   } finally {

@@ -3,6 +3,7 @@
 import { batchAll } from "../autograd/batch.ts";
 import { fill, input } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
+import { numel } from "../tensor/shape.ts";
 import { rewrite } from "../graph/trace.ts";
 import { reshape } from "../kernels/movement.ts";
 import { index as indexed, sliceAxis } from "../kernels/slice.ts";
@@ -19,13 +20,16 @@ export interface WholeSize {
   readonly targetGiven: boolean;
 }
 
-/** Nodes that the ends of the path add. */
-export const END_NODES = [0, 1] as const;
+/** Nodes that the ends of paths add. Several paths have their own beginnings, but end at the same input. */
+export const endNodesOf = (baselines: number): readonly number[] => (baselines === 1 ? [0, 1] : [0]);
+
+/** Up to this many scores at nodes are read back with those at the ends, rather than left out by a dispatch more. */
+const FEW_SCORES = 4096;
 
 /**
- * inputs: side inputs, target if given, given, X' [M, ...], nodes [M, S + 2(, B)] of which the last are {@link END_NODES},
- * weights [M, S(, C)], p [M] if M > 1 -> totals, output, scores at all nodes whose values are at hand [M, S + 2 or 2, ...]
- * with both ends last, the predicted classes if the target is them
+ * inputs: side inputs, target if given, given, X' [M, ...], nodes [M, S + E(, B)] of which the last are {@link endNodesOf},
+ * weights [M, S(, C)], p [M] if M > 1 -> totals, output, scores at nodes [M, ...] of which the last are the ends, score at
+ * the input if M > 1, the predicted classes if the target is them
  */
 export function wholeGraph(
   shape: PathShape,
@@ -35,7 +39,7 @@ export function wholeGraph(
 ): PathGraph {
   const { problem } = shape;
   const { inputs, output, score, index, predicted } = problem;
-  const more = END_NODES.length;
+  const more = endNodesOf(baselines).length;
   const { baseline, starts, along, differences } = pathStarts(shape, starting, baselines, zero);
   const prepare = integrand.prepare?.(baselines);
   const chunk = integrand.chunk(baselines, steps, perExample, integrand.shared ? more : 0);
@@ -65,15 +69,16 @@ export function wholeGraph(
   const count = endNodes.shape[1]!;
   const rows = batchAll([output, score], pathPoints(shape, { starts, along }, endNodes, count), baselines * count);
   const [outputs, scores] = rows.map((y) => reshape(y, [baselines, count, ...y.shape.slice(1)])) as [Node, Node];
-  const atInput = (y: Node): Node => indexed(indexed(y, 1, count - 1), 0, 0);
+  const atInput = (y: Node, direct: Node): Node => (baselines > 1 ? direct : indexed(indexed(y, 1, count - 1), 0, 0));
+  const atEnds = numel(scores.shape) > FEW_SCORES ? sliceAxis(scores, 1, count - more, count) : scores;
   const p = baselines > 1 ? input([baselines], "f32", "baseline weights") : fill([1], 1);
   const totals = bind(finale, [
     ...[...given, ...extras, ...sums, ...differences, indexed(scores, 1, count - more), p],
     ...zeros(ownFinale.slice(-totalCount)),
   ]);
   // The class stays that of the input all along the path.
-  const pinned = index && !targetGiven ? rewrite([predicted!], new Map([[output, atInput(outputs)]])) : [];
-  const results = [...totals.slice(0, -1), atInput(outputs), scores];
+  const pinned = index && !targetGiven ? rewrite([predicted!], new Map([[output, atInput(outputs, output)]])) : [];
+  const results = [...totals.slice(0, -1), atInput(outputs, output), atEnds, ...(baselines > 1 ? [score] : [])];
   return {
     inputs: [
       ...[...inputs, ...(index && targetGiven ? [index] : []), ...given, ...(zero ? [] : baseline), nodes, weights],

@@ -3,13 +3,13 @@ import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
-import type { Program } from "../compiler/program.ts";
+import type { Program, ProgramOptions } from "../compiler/program.ts";
 import { assertArrays, baselineSet, placeholders, startingValues, type BaselineSet } from "./baseline-set.ts";
 import { limitsOf } from "./chunks.ts";
 import { gradientIntegrand } from "./path-graphs.ts";
 import { classArray, endScores, pointTensors, stacked, targetGiven, type PathPoints } from "./path-inputs.ts";
 import { pathShape, type Integrand, type PathGraph, type PathShape } from "./path-parts.ts";
-import { END_NODES, wholeGraph } from "./path-whole.ts";
+import { endNodesOf, wholeGraph } from "./path-whole.ts";
 import { assertFinite, checkDeclared, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
 import { boundaryKey, compiled, ownBytes, programCost, type Compiled } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
@@ -103,11 +103,24 @@ export class PathIntegral {
 
   /** Weighted sums along the paths, of gradients unless told otherwise, averaged over baselines: one readback in all. */
   async integrate(points: PathPoints, task: PathTask = {}): Promise<PathResult> {
-    const { options, device } = this;
+    const { options } = this;
     if (this.starting.every(({ dtype }) => dtype !== "f32")) assertArrays(options.baseline);
     const { integrand = gradientIntegrand(this.shape) } = task;
     const whole = this.whole(points, integrand);
-    if (!whole) return (await import("./path-chunks.ts")).integrateInChunks(this, points, { ...task, integrand });
+    if (whole) return this.#integrateAtOnce(whole, points, integrand, task);
+    const { integrateInChunks, packSaved } = await import("./path-chunks.ts");
+    const packed = this.whole(points, integrand, packSaved);
+    if (packed) return this.#integrateAtOnce(packed, points, integrand, task);
+    return integrateInChunks(this, points, { ...task, integrand });
+  }
+
+  async #integrateAtOnce(
+    whole: Compiled<PathGraph>,
+    points: PathPoints,
+    integrand: Integrand,
+    task: PathTask,
+  ): Promise<PathResult> {
+    const { options, device } = this;
     await whole.program.ready();
     const session = new Session(device, options);
     const before = { ...device.counters };
@@ -126,8 +139,11 @@ export class PathIntegral {
     }
   }
 
-  /** The program that computes everything in one submit; undefined if that takes more memory or time than it may. */
-  whole(points: PathPoints, integrand: Integrand): Compiled<PathGraph> | undefined {
+  /**
+   * The program that computes everything in one submit; undefined if that takes more memory or time than it may.
+   * @param saved what to do if only the memory does not suffice
+   */
+  whole(points: PathPoints, integrand: Integrand, saved?: ProgramOptions["saved"]): Compiled<PathGraph> | undefined {
     const { device, options, shape, problem, starting, baselineCount: baselines } = this;
     const size = {
       baselines,
@@ -137,10 +153,17 @@ export class PathIntegral {
       targetGiven: targetGiven(options),
     };
     const key = [integrand.key, "whole", ...Object.values(size), options.baselineOf, boundaryKey(shape)].join();
-    const made = compiled(problem, device, key, () => wholeGraph(shape, starting, integrand, size));
-    const cost = programCost([made.program], ownBytes(made.graph.inputs));
     const limits = limitsOf(device, options.memoryBudget);
-    return (["bytes", "largest", "flops"] as const).every((key) => cost[key] <= limits[key]) ? made : undefined;
+    const exceeded = ({ program, graph }: Compiled<PathGraph>): string[] => {
+      const cost = programCost([program], ownBytes(graph.inputs));
+      return (["bytes", "largest", "flops"] as const).filter((key) => cost[key] > limits[key]);
+    };
+    const made = compiled(problem, device, key, () => wholeGraph(shape, starting, integrand, size));
+    const most = exceeded(made).join();
+    if (!most) return made;
+    if (!saved || most !== "bytes") return undefined;
+    const packed = compiled(problem, device, key, () => made.graph, { saved });
+    return exceeded(packed).length === 0 ? packed : undefined;
   }
 
   #encode(session: Session, program: Program, points: PathPoints, given: readonly Tensor[] = []): Tensor[] {
@@ -153,7 +176,9 @@ export class PathIntegral {
       ...keep(this.target()),
       ...given,
       ...keep(this.#zero ? [] : this.starts(members)),
-      ...keep(pointTensors(device, points, members, { at: 0, count: points.steps, batch, more: END_NODES })),
+      ...keep(
+        pointTensors(device, points, members, { at: 0, count: points.steps, batch, more: endNodesOf(baselineCount) }),
+      ),
       ...keep(baselineCount > 1 ? [device.tensor(set.weights)] : []),
     ]);
   }
@@ -170,12 +195,13 @@ export class PathIntegral {
     const { counters } = device;
     const totals = arrays.splice(0, names.length);
     totals.forEach((a, i) => assertFinite(names[i]!, a));
-    const [output, scores, predicted] = arrays as [HostArray, HostArray, HostArray?];
+    const [output, scores, ...rest] = arrays as [HostArray, HostArray, ...HostArray[]];
+    const score = this.baselineCount > 1 ? rest.shift() : undefined;
     return {
       totals,
       outputs: output,
-      targets: predicted ?? (problem.index && classArray(options.target, problem.target.batch)),
-      ...endScores(scores, set.weights),
+      targets: rest[0] ?? (problem.index && classArray(options.target, problem.target.batch)),
+      ...endScores(scores, set.weights, score),
       plan: {
         chunks: 1,
         stepsPerChunk: points.steps * this.baselineCount,
@@ -185,6 +211,7 @@ export class PathIntegral {
         submits: counters.submits - before.submits,
         pipelines: program.plan.pipelines,
         flops,
+        saved: program.plan.saved,
       },
     };
   }

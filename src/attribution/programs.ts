@@ -1,7 +1,7 @@
 // Programs compiled for a traced model, shared by all calls that explain it.
 import type { Device } from "../tensor/device.ts";
 import { bytesOf } from "../compiler/plan.ts";
-import { Program } from "../compiler/program.ts";
+import { Program, type ProgramOptions } from "../compiler/program.ts";
 import type { Node } from "../graph/node.ts";
 import type { Graph } from "../graph/trace.ts";
 import type { Cost } from "./chunks.ts";
@@ -24,12 +24,19 @@ function cacheOf(problem: Problem, device: Device): Map<string, unknown> {
 }
 
 /** The program for a graph of a problem; `key` says which, so that the graph is only built once. */
-export function compiled<G extends Graph>(problem: Problem, device: Device, key: string, graph: () => G): Compiled<G> {
+export function compiled<G extends Graph>(
+  problem: Problem,
+  device: Device,
+  key: string,
+  graph: () => G,
+  options: ProgramOptions = {},
+): Compiled<G> {
   const cache = cacheOf(problem, device);
-  let known = cache.get(key) as Compiled<G> | undefined;
+  const name = options.saved ? `${key} bits` : key;
+  let known = cache.get(name) as Compiled<G> | undefined;
   if (!known) {
     const made = graph();
-    cache.set(key, (known = { program: new Program(device, made), graph: made }));
+    cache.set(name, (known = { program: new Program(device, made, options), graph: made }));
   }
   return known;
 }

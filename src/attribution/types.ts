@@ -69,6 +69,11 @@ export interface Plan {
   readonly submits: number;
   readonly pipelines: number;
   readonly flops: number;
+  /**
+   * What a path integral keeps for the backward pass: values, or where memory is short, bits and small integers instead of
+   * what rectifiers and maxima would only compare. Results are the same.
+   */
+  readonly saved?: "values" | "bits";
 }
 
 /** One array for one input, a record of them for named inputs. */

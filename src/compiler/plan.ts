@@ -16,39 +16,41 @@ export interface MemoryPlan {
 /** Bytes of a node's buffer: 4 an element, rounded up as the pool does. */
 export const bytesOf = (node: Node): number => sizeClass(4 * numel(node.shape));
 
+/** Dispatches from the one that writes a result to the last one that reads it. */
+interface Life {
+  readonly node: Node;
+  readonly from: number;
+  to: number;
+}
+
 /**
- * Colours lifetimes: a buffer is free again after the last dispatch that reads it. A dispatch's results are placed
- * before its operands are freed, so that no buffer is ever bound read-only and read-write at once.
+ * Colours lifetimes, the largest results first: a small result that lives long then takes a gap that large ones leave, and
+ * never the place of one. A dispatch's results and its operands are never in one buffer: none may be bound read-only and
+ * read-write at once.
  */
 export function planMemory(steps: readonly Step[], outputs: ReadonlySet<Node>): MemoryPlan {
-  const last = new Map<Node, number>();
-  steps.forEach((step, t) => [...step.reads, ...step.writes].forEach((node) => last.set(node, t)));
-  const slots: number[] = [];
-  const free: number[] = [];
-  const slotOf = new Map<Node, number>();
+  const lives = new Map<Node, Life>();
   steps.forEach((step, t) => {
-    for (const node of step.writes) {
-      if (!outputs.has(node)) slotOf.set(node, takeSlot(slots, free, bytesOf(node)));
-    }
-    for (const node of new Set([...step.reads, ...step.writes])) {
-      const slot = slotOf.get(node);
-      if (slot !== undefined && last.get(node) === t) free.push(slot);
-    }
+    for (const node of step.writes) if (!outputs.has(node)) lives.set(node, { node, from: t, to: t });
+    for (const node of step.reads) if (lives.has(node)) lives.get(node)!.to = t;
   });
+  const slots: number[] = [];
+  const slotOf = new Map<Node, number>();
+  const held: Life[][] = [];
+  for (const life of [...lives.values()].sort((a, b) => bytesOf(b.node) - bytesOf(a.node))) {
+    // From the smallest slot on: they were made in order of size.
+    let slot = held.findLastIndex((others) => others.every(({ from, to }) => to < life.from || life.to < from));
+    if (slot < 0) {
+      slot = slots.push(bytesOf(life.node)) - 1;
+      held.push([]);
+    }
+    held[slot]!.push(life);
+    slotOf.set(life.node, slot);
+  }
   return {
     slots,
     slotOf,
     scratchBytes: slots.reduce((a, b) => a + b, 0),
     outputBytes: [...outputs].reduce((sum, node) => sum + bytesOf(node), 0),
   };
-}
-
-/** The smallest free buffer that is large enough, else the largest one, grown. */
-function takeSlot(slots: number[], free: number[], bytes: number): number {
-  free.sort((a, b) => slots[a]! - slots[b]!);
-  const at = free.findIndex((slot) => slots[slot]! >= bytes);
-  const slot = at >= 0 ? free.splice(at, 1)[0] : free.pop();
-  if (slot === undefined) return slots.push(bytes) - 1;
-  slots[slot] = Math.max(slots[slot]!, bytes);
-  return slot;
 }

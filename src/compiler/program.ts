@@ -9,7 +9,7 @@ import { constantPrimitive } from "../graph/leaves.ts";
 import { is, type Node, type Value } from "../graph/node.ts";
 import { trace, type Graph, type InputSpec } from "../graph/trace.ts";
 import { Commands } from "./commands.ts";
-import { fuse } from "./fuse.ts";
+import { fuse, type Group } from "./fuse.ts";
 import { checkConstants, checkStorageBuffers } from "./limits.ts";
 import { normalise } from "./normalise.ts";
 import { bytesOf, planMemory, type MemoryPlan } from "./plan.ts";
@@ -27,6 +27,16 @@ export interface ProgramPlan {
   readonly bytes: number;
   /** Floating point operations, a multiply-add counted as two. */
   readonly flops: number;
+  /** What the backward pass reads of the forward pass: its values, or bits packed from them; see {@link ProgramOptions}. */
+  readonly saved: "values" | "bits";
+}
+
+export interface ProgramOptions {
+  /**
+   * `packSaved` keeps bits and small integers between forward and backward pass, instead of values that are only compared:
+   * the same results in less memory, with a dispatch more for each. Default: values.
+   */
+  readonly saved?: ((outputs: readonly Node[], groups: readonly Group[]) => readonly Node[]) | undefined;
 }
 
 /** Operations that the quick kernel takes hardly longer for than the other would take to be built. */
@@ -47,11 +57,14 @@ export class Program {
   constructor(
     readonly device: Device,
     readonly graph: Graph,
+    { saved }: ProgramOptions = {},
   ) {
     const capabilities = capabilitiesOf(device);
     checkConstants(graph.outputs, device);
-    this.#outputs = normalise(graph.outputs);
-    const fusion = fuse(this.#outputs, capabilities);
+    const values = normalise(graph.outputs);
+    let fusion = fuse(values, capabilities);
+    this.#outputs = saved?.(values, fusion.groups) ?? values;
+    if (this.#outputs !== values) fusion = fuse(this.#outputs, capabilities);
     this.steps = fusion.groups.map((group) => lower(group, fusion.storageOf, capabilities));
     checkStorageBuffers(this.steps, device.limits);
     this.memory = planMemory(this.steps, new Set(this.#outputs.map(base)));
@@ -63,6 +76,7 @@ export class Program {
       pipelines: new Set(this.steps.map((s) => s.wgsl)).size,
       bytes: this.memory.scratchBytes + this.memory.outputBytes + sizeClass(data.byteLength),
       flops: this.steps.reduce((sum, s) => sum + s.flops, 0),
+      saved: this.#outputs === values ? "values" : "bits",
     };
   }
 
@@ -255,6 +269,7 @@ export function splitWorkgroups(count: number, limit: number): [number, number] 
 /**
  * Lowers and plans a function (or a traced graph) for a device. Pipelines are built by the first run, or by `ready()`.
  * @param specs shape, dtype (default f32) and name of each argument of a function; a graph has its own
+ * @param options what is kept between forward and backward pass
  * @throws LimitError when a dispatch needs more storage buffers than the adapter binds
  * @throws ArgumentError when the function captures a tensor of another device
  */
@@ -262,6 +277,7 @@ export function compile(
   device: Device,
   fn: Graph | ((...inputs: Value[]) => Value | readonly Value[]),
   specs: readonly InputSpec[] = [],
+  options: ProgramOptions = {},
 ): Program {
-  return new Program(device, typeof fn === "function" ? trace(fn, specs) : fn);
+  return new Program(device, typeof fn === "function" ? trace(fn, specs) : fn, options);
 }

@@ -76,6 +76,8 @@ export interface KernelLowering<A extends Attrs> {
   expand?(node: Node<A>): Node | undefined;
   /** False where the kernel's out-of-order or repeated stores forbid a fused epilogue. Default true. */
   readonly epilogue?: boolean;
+  /** True if the results are positions, in their planes, of elements of the windows that the attributes describe. */
+  readonly positions?: boolean;
   /** True for kernels whose text takes long to compile: see `rareRoots` in compiler/fuse.ts. */
   readonly long?: boolean;
   /** For nodes that several kernels can compute: what `tune()` measures. */

@@ -68,6 +68,7 @@ export const argmaxWindowPrimitive: Primitive<PoolAttrs> = /* @__PURE__ */ primi
     kind: "kernel",
     call: (node) => kernelCall(argmax_window, node, [], numel(node.attrs.kernel)),
     epilogue: false,
+    positions: true,
   },
   kink: true,
   jvp: () => null,
@@ -145,11 +146,40 @@ export const scatterWindowPrimitive: Primitive<PoolAttrs> = /* @__PURE__ */ prim
   lowering: {
     kind: "kernel",
     call: (node) => kernelCall(scatter_window, node, [planes(node.inputs[1]!)], numel(node.attrs.kernel)),
+    expand: ({ inputs, attrs }) => (overlaps(attrs) ? undefined : apply(placeWindowPrimitive, inputs, attrs)),
   },
   multilinear: true,
   transpose: (ct, node) => apply(gatherWindowPrimitive, [ct, node.inputs[1]!], node.attrs),
   batch: batchWindow(() => scatterWindowPrimitive),
   fold: ([ct], { input }) => (isZero(ct!) ? fill(withPlane(ct!, input), 0) : undefined),
+});
+
+const overlaps = ({ kernel, stride, dilation }: PoolAttrs): boolean =>
+  kernel.some((size, axis) => (size - 1) * dilation[axis]! + 1 > stride[axis]!);
+
+/** scatterWindow where windows do not overlap: an element comes from one window, if from any, so that others can compute it. */
+const placeWindowPrimitive: Primitive<PoolAttrs> = /* @__PURE__ */ primitive<PoolAttrs>({
+  name: "placeWindow",
+  aval: ([ct], { input }) => ({ shape: withPlane(ct!, input), dtype: "f32" }),
+  lowering: {
+    kind: "view",
+    pieces({ inputs: [ct, indices], attrs: { input, output, stride, padding } }, at, context) {
+      const axes = at.axes();
+      const lead = axes.slice(0, -2);
+      const [y, x] = axes.slice(-2) as [string, string];
+      // Positions behind the last window go to that one, which did not choose them.
+      const [row, column] = [y, x].map((position, axis) => {
+        const u32 = (name: string, value: number): string => context.u32(`window ${name}${axis}`, value);
+        const window = `(${position} + ${u32("padding", padding[axis]!)}) / ${u32("stride", stride[axis]!)}`;
+        return context.let(`min(${window}, ${u32("last", output[axis]! - 1)})`);
+      });
+      const own = lead.slice(lead.length - indices!.shape.length + 2);
+      const chosen = context.load(1, Index.ofAxes(indices!.shape, [...own, row!, column!], context));
+      const when = `u32(${chosen}) == ${y} * ${context.u32("window width", input[1])} + ${x}`;
+      return [{ argument: 0, index: Index.ofAxes(ct!.shape, [...lead, row!, column!], context), when }];
+    },
+  },
+  batch: batchWindow(() => placeWindowPrimitive),
 });
 
 export interface PoolOptions {

@@ -27,6 +27,7 @@ export {
   rasterOf,
   resizeRaster,
 } from "./raster.ts";
+export { type OutlineOptions, outlinedRegions } from "./regions.ts";
 export { type Cell, type Figure, type ReportOptions, type ReportSection, type Table, report } from "./report.ts";
 export { formatNumber, percentile } from "./scale.ts";
 export { type InteractionScatterOptions, interactionScatter } from "./scatter.ts";

@@ -67,7 +67,7 @@ const networks: Readonly<Record<string, Build>> = {
   "an LSTM": lstm(6),
 };
 
-describe.each(Object.entries(networks))("Integrated Gradients of %s", (_name, build) => {
+describe.each(Object.entries(networks))("Integrated Gradients of %s", (name, build) => {
   test("take as many dispatches and pipelines for 3 steps as for 60, one submit, one readback", () =>
     withNetwork(build, async ({ model, x }, device) => {
       const run = async (steps: number) => {
@@ -90,17 +90,19 @@ describe.each(Object.entries(networks))("Integrated Gradients of %s", (_name, bu
   test("in chunks take at most one submit for each, one readback, and the same pipelines however many", () =>
     withNetwork(build, async ({ model, x }, device) => {
       const { plan: whole } = await integratedGradients(model, x, { steps: 60 });
-      const compiled = [];
-      for (const share of [0.8, 0.55]) {
+      // Where bits are kept for the backward pass, there are dispatches that pack them.
+      const compiled = { values: new Set<string>(), bits: new Set<string>() };
+      // A single step of the LSTM takes half of what all take.
+      for (const share of name === "an LSTM" ? [0.8, 0.6] : [0.45, 0.4]) {
         const before = { ...device.counters };
         const { plan } = await integratedGradients(model, x, { steps: 60, memoryBudget: share * whole.bytes });
         expect(plan.chunks).toBeGreaterThan(1);
         expect(plan.submits).toBe(device.counters.submits - before.submits);
         expect(plan.submits).toBeLessThanOrEqual(plan.chunks);
         expect(device.counters.readbacks - before.readbacks).toBe(1);
-        compiled.push([plan.pipelines, plan.dispatchesPerChunk]);
+        compiled[plan.saved!].add(`${plan.pipelines} ${plan.dispatchesPerChunk}`);
       }
-      expect(compiled[1]).toEqual(compiled[0]);
+      for (const counts of Object.values(compiled)) expect(counts.size).toBeLessThanOrEqual(1);
     }));
 
   test("take the memory that was planned, within 5 %", () =>

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { base } from "../../src/compiler/regions.ts";
 import { bytesOf } from "../../src/compiler/plan.ts";
 import { Program, splitWorkgroups } from "../../src/compiler/program.ts";
+import { packSaved } from "../../src/compiler/saved.ts";
 import { constantPrimitive, inputPrimitive } from "../../src/graph/leaves.ts";
 import { is, type Node } from "../../src/graph/node.ts";
 import type { Graph } from "../../src/graph/trace.ts";
@@ -51,12 +52,15 @@ function problemsOf(program: Program): string[] {
 
 describe("memory plan", () => {
   for (const [name, graph] of Object.entries(graphs)) {
-    test(name, () => expect(problemsOf(new Program(device, graph))).toEqual([]));
+    test(name, () => {
+      for (const saved of [undefined, packSaved]) expect(problemsOf(new Program(device, graph, { saved }))).toEqual([]);
+    });
   }
 
   test("of all battery cases", () => {
     expect(device.limits.maxStorageBuffersPerShaderStage).toBe(8);
-    for (const [, graph] of batteryGraphs()) expect(problemsOf(new Program(device, graph))).toEqual([]);
+    for (const [, graph] of batteryGraphs())
+      for (const saved of [undefined, packSaved]) expect(problemsOf(new Program(device, graph, { saved }))).toEqual([]);
   });
 
   test("reuses buffers: a chain takes two, however long", () => {

@@ -1,6 +1,7 @@
 // The pooling kernels against plain loops in double precision, their transposes and batch rules.
 import { describe, expect, test } from "vitest";
 import { grad, hvp, jvp } from "../../src/autograd/index.ts";
+import { compile } from "../../src/compiler/program.ts";
 import { input } from "../../src/graph/leaves.ts";
 import { is, type Node } from "../../src/graph/node.ts";
 import { reachable } from "../../src/graph/trace.ts";
@@ -210,6 +211,16 @@ describe("rules", () => {
       expectClose(result!.data, [0, 5 * Math.E, 0, 0]);
     }));
 });
+
+test("cotangents of windows apart are placed by what reads them; of overlapping ones a kernel adds them", () =>
+  withCleanDevice((device) => {
+    const labels = (options: MaxPoolOptions): string[] => {
+      const gradient = grad((v: Node) => sum(square(maxPool2d(v, options))));
+      return compile(device, (x) => gradient(x), [{ shape: [2, 6, 6] }]).steps.map((step) => step.label);
+    };
+    expect(labels({ kernel: 2 }).join()).not.toContain("scatterWindow");
+    expect(labels({ kernel: 3, stride: 2 }).join()).toContain("scatterWindow");
+  }));
 
 describe("global", () => {
   test("mean and maximum over the plane, with and without its axes", () =>
