@@ -25,7 +25,7 @@ export interface WeightOptions {
   /** Everything that the weights depend on. */
   readonly key: unknown;
   /** Names and shapes that the weights must have. */
-  readonly network: nn.Network;
+  readonly network: Pick<nn.Network, "init">;
   readonly train: () => Promise<{ readonly parameters: Record<string, Tensor>; readonly facts: Facts }>;
   /** Trains even if there are weights. */
   readonly again?: boolean;

@@ -154,7 +154,9 @@ describe("the built files", () => {
     ].map((m) => (m[1] ?? m[2] ?? m[3])!);
 
   const built = (): string[] =>
-    readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js") && file !== "cli.js");
+    readdirSync(dist, { recursive: true, encoding: "utf8" }).filter(
+      (file) => file.endsWith(".js") && file !== "cli.js",
+    );
   const target = (file: string, to: string): string => join(dirname(file), to);
 
   test("import nothing but each other; only the ONNX reader may ask for its package", () => {
