@@ -22,7 +22,7 @@ of gradient, gradient x input, Integrated Gradients and Guided IG, each with and
   --training N   training steps of the small network (default 800)
   --seed N       of weights and orders (default 0)
   --retrain      train even if there are weights for these settings in the cache
-  --quick        fewer pictures, steps, layers and methods, cascading only: under a minute
+  --quick        fewer pictures, steps, layers and methods, cascading only: about a minute
   --out FOLDER   where the files go (default out/sanity)
   --help         this text
 
@@ -61,7 +61,7 @@ function settings(given: Given): Settings {
       },
       pictures: wholeNumber(given, "pictures", quick ? 2 : 6, 1, 10),
       cnn: { nodes, guidedSteps, modes },
-      permuted: quick ? { examples: 64, steps: 200 } : { examples: 160, steps: 700 },
+      permuted: quick ? { examples: 64, steps: 200 } : { examples: 160, steps: 500 },
       real: { nodes: fewer(nodes), guidedSteps: fewer(guidedSteps), modes, without: quick ? SLOW : [] },
       seed,
     },
