@@ -1,4 +1,4 @@
-// What both examples do around their work: arguments, device, progress, interruption, files, exit status.
+// What all examples do around their work: arguments, device, progress, interruption, files, exit status.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
