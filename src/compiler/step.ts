@@ -2,10 +2,18 @@
 import type { Node } from "../graph/node.ts";
 import { AumannError, ShaderError } from "../tensor/errors.ts";
 import { numel } from "../tensor/shape.ts";
-import type { Attrs, Capabilities, KernelCall, KernelLowering, Uniform } from "../graph/primitive.ts";
+import {
+  QUICK_ELEMENTS,
+  type Attrs,
+  type Capabilities,
+  type KernelCall,
+  type KernelLowering,
+  type Uniform,
+} from "../graph/primitive.ts";
 import { Emitter, Scope } from "./emit.ts";
 import type { Group } from "./fuse.ts";
-import { LANES, laneReads } from "./lanes.ts";
+import { LANES, laneReads, type LaneRead } from "./lanes.ts";
+import { isUniforms } from "./uniforms.ts";
 
 export interface Binding {
   readonly binding: number;
@@ -36,13 +44,31 @@ export function lower(group: Group, storageOf: (node: Node) => Node | undefined,
     const storage = storageOf(node);
     return storage && group.members.has(storage) ? undefined : storage;
   };
-  return group.kernel ? lowerKernel(group, group.kernel, local, capabilities) : lowerElementwise(group, local);
+  if (group.kernel) return lowerKernel(group, group.kernel, local, capabilities);
+  const lanes = laneReads(group.roots, local);
+  const step = lowerElementwise(group, local, lanes);
+  const small = capabilities.software && numel(group.roots[0]!.shape) <= QUICK_ELEMENTS;
+  return lanes && small ? withQuick(step, lowerElementwise(group, local)) : step;
 }
 
-function lowerElementwise(group: Group, storageOf: (node: Node) => Node | undefined): Step {
+/** Where text or bindings say that it is none, `quick` is left out. */
+const withQuick = (step: Step, quick: Step): Step =>
+  quick.wgsl !== step.wgsl && sameBindings(step, quick) ? { ...step, quick } : step;
+
+/** Both steps run with one set of buffers and uniform values. */
+const sameBindings = (a: Step, b: Step): boolean =>
+  a.bindings.every(({ source }, i) => {
+    const other = b.bindings[i]?.source;
+    return isUniforms(source) ? JSON.stringify(other) === JSON.stringify(source) : source === other;
+  });
+
+function lowerElementwise(
+  group: Group,
+  storageOf: (node: Node) => Node | undefined,
+  lanes?: ReadonlyMap<Node, LaneRead>,
+): Step {
   const emitter = new Emitter(storageOf);
   const count = numel(group.roots[0]!.shape);
-  const lanes = laneReads(group.roots, storageOf);
   const scope = new Scope(emitter, undefined, lanes);
   const each = lanes ? LANES : 1;
   const total = emitter.u32("count", count);
@@ -80,8 +106,7 @@ function lowerKernel(
   if (lowering.kind !== "kernel") throw new AumannError(`internal: ${kernel.primitive.name} has no kernel`);
   const call = tunedCall(kernel, lowering, capabilities) ?? lowering.call(kernel, capabilities);
   const step = kernelStep(group, kernel, storageOf, call);
-  const quick = call.quick && kernelStep(group, kernel, storageOf, call.quick);
-  return quick && quick.wgsl !== step.wgsl ? { ...step, quick } : step;
+  return call.quick ? withQuick(step, kernelStep(group, kernel, storageOf, call.quick)) : step;
 }
 
 function kernelStep(

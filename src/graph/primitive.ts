@@ -26,6 +26,9 @@ export interface Capabilities {
 export type Uniform = number | { readonly f32: number };
 export const f32 = (value: number): Uniform => ({ f32: value });
 
+/** A kernel over so few elements takes less time with one at a time than it takes to build the one with four at a time. */
+export const QUICK_ELEMENTS = 65536;
+
 /** One dispatch of a hand-written kernel; inputs are bound from binding 1 on, in order, the output after them. */
 export interface KernelCall {
   /** Text of the WGSL file. */
@@ -39,7 +42,7 @@ export interface KernelCall {
   /** Floating point operations (a fused multiply-add counts two). */
   readonly flops: number;
   /** A kernel that gives the very same result and takes less time to build but more to run: it serves first calls. */
-  readonly quick?: KernelCall;
+  readonly quick?: KernelCall | undefined;
   /** What runs instead if the argument can be loaded four elements at a time (`load_NAME` then returns a `vec4<f32>`). */
   readonly wide?: KernelCall;
 }

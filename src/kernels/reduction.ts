@@ -3,7 +3,13 @@
 import { ArgumentError, DTypeError } from "../tensor/errors.ts";
 import { formatShape, normalizeAxes, numel, runsOf, type Shape } from "../tensor/shape.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
-import { primitive, type KernelLowering, type Primitive, type PrimitiveSpec } from "../graph/primitive.ts";
+import {
+  primitive,
+  QUICK_ELEMENTS,
+  type KernelLowering,
+  type Primitive,
+  type PrimitiveSpec,
+} from "../graph/primitive.ts";
 import { reshape } from "./movement.ts";
 
 /** The axes that are reduced: start <= axis < end. */
@@ -35,7 +41,7 @@ export function reduction(
       prologues: { 0: "x" },
       epilogue: result === "f32",
       expand,
-      call(node) {
+      call(node, { software }) {
         const { shape } = node.inputs[0]!;
         const { start, end } = node.attrs;
         const outputs = numel(node.shape);
@@ -50,7 +56,9 @@ export function reduction(
         if (!wide || (along ? narrow.uniforms[1]! : inner) % 4 !== 0) return narrow;
         const constants = { LANES: 4, Lane: "vec4<f32>", ...(along && { ALONG: 1 }) };
         const workgroups = along ? narrow.workgroups : Math.ceil(outputs / (4 * WORKGROUP));
-        return { ...narrow, wide: { ...narrow, constants, workgroups } };
+        // Sums of four neighbours have the order of single ones; four terms at a time do not.
+        const quick = software && !along && numel(shape) <= QUICK_ELEMENTS ? narrow : undefined;
+        return { ...narrow, quick, wide: { ...narrow, constants, workgroups } };
       },
     },
     batch: ([x], _batched, { start, end }) => apply(self, [x!], { start: start + 1, end: end + 1 }),

@@ -3,11 +3,12 @@ import { describe, expect, test } from "vitest";
 import { Commands } from "../../src/compiler/commands.ts";
 import { explain } from "../../src/compiler/explain.ts";
 import { profile } from "../../src/compiler/profile.ts";
-import { compile } from "../../src/compiler/program.ts";
+import { compile, type Program } from "../../src/compiler/program.ts";
 import { input } from "../../src/graph/leaves.ts";
 import type { Value } from "../../src/graph/node.ts";
-import { add, matmul, mul, relu, sin, sum, tanh } from "../../src/kernels/index.ts";
-import { ArgumentError, DTypeError, ShapeError } from "../../src/tensor/index.ts";
+import { add, matmul, mul, relu, sin, softplus, sum, tanh } from "../../src/kernels/index.ts";
+import { ArgumentError, DTypeError, ShapeError, type Tensor } from "../../src/tensor/index.ts";
+import { evaluate, fromHost } from "../../src/reference/index.ts";
 import { openValidationDevice, withCleanDevice } from "../gpu.ts";
 import { expectClose, random } from "../kernels/harness.ts";
 
@@ -116,6 +117,45 @@ describe("programs", () => {
       await expect(program.run([x])).rejects.toThrow(/tensor of shape \[4, 4\] was disposed/);
       expect(device.memory.live).toBe(live);
     }));
+});
+
+describe("quick kernels", () => {
+  // Four elements at a time, a sum of four columns at a time and a large register tile: each has a quick form.
+  const work = (x: Value, w: Value): Value[] => {
+    const z = matmul(x, w);
+    const y = mul(relu(z), softplus(z));
+    return [y, sum(y, 0)];
+  };
+  const run = async (program: Program, inputs: readonly Tensor[]): Promise<number[]> =>
+    (await program.runAndRead(inputs)).flatMap(({ data }) => Array.from(data));
+
+  test("serve first calls of software adapters and give the same bits", () =>
+    withCleanDevice(async (device) => {
+      const program = compile(device, work, [{ shape: [120, 40] }, { shape: [40, 64] }]);
+      const quick = program.steps.filter((step) => step.quick);
+      expect(quick.length).toBe(device.info.software ? 3 : 0);
+      const arrays = [random([120, 40], 1), random([40, 64], 2)];
+      const inputs = arrays.map((a) => device.tensor(a));
+      const first = await run(program, inputs);
+      expect(program.steps.every((step) => device.knows(step.wgsl))).toBe(!device.info.software);
+      await program.ready(true);
+      expect(program.steps.every((step) => device.knows(step.wgsl))).toBe(true);
+      expect(await run(program, inputs)).toEqual(first);
+      const truth = evaluate(program.graph, arrays.map(fromHost));
+      expectClose(
+        first,
+        truth.flatMap(({ data }) => Array.from(data)),
+        1e-5,
+      );
+      inputs.forEach((t) => t.dispose());
+    }));
+
+  test("are not used over many elements", async () => {
+    const device = await openValidationDevice();
+    const program = compile(device, (x) => sum(relu(x), 0), [{ shape: [1024, 128] }]);
+    expect(program.steps.filter((step) => step.quick)).toEqual([]);
+    device.destroy();
+  });
 });
 
 describe("explain", () => {
