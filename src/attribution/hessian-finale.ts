@@ -28,9 +28,9 @@ export function finaleGraph(shape: PathShape, request: HessianRequest, m: number
   const own = masks(shape, given);
   const { matrix, rowSums } =
     request.sum === "gram" && request.tangents === "rows"
-      ? rowsOfGram(shape, second[0]!, diagonal!, own)
+      ? rowsOfGram(shape, request, second[0]!, diagonal!, own)
       : rowsOfProducts(shape, { second, extras, differences, diagonal: diagonal!, own, given, request, m });
-  const { totals, outputs } = addMeans([matrix, rowSums, ...attributions!, startScores], p);
+  const { totals, outputs } = addMeans([matrix, ...rowSums, ...attributions!, startScores], p);
   const side = sideOf(problem, outputs);
   return {
     inputs: [
@@ -43,17 +43,34 @@ export function finaleGraph(shape: PathShape, request: HessianRequest, m: number
 }
 
 /** The matrix [M, B, T, T] is there already, but for its diagonal. */
-function rowsOfGram(shape: PathShape, gram: Node, diagonal: readonly Node[], own: readonly Node[]) {
-  const { problem } = shape;
-  const rows = own[0]!.shape[0]!;
-  // sum over the features of a row: [M, T, B]
-  const parts = diagonal.map((d, j) => {
-    const product = mul(expandDims(d, 1), besideBatch(shape, own[j]!));
-    return sum(reshape(product, [...product.shape.slice(0, 2 + batchAxis(problem).length), -1]), -1);
+function rowsOfGram(
+  shape: PathShape,
+  request: HessianRequest,
+  gram: Node,
+  diagonal: readonly Node[],
+  own: readonly Node[],
+) {
+  const rows = iota(request.rows);
+  const onDiagonal = request.groups === undefined ? beside(shape, diagonal) : sumsOfGroups(shape, diagonal, own);
+  const matrix = add(gram, mul(expandDims(onDiagonal, -1), memberships(rows, rows)));
+  return { matrix, rowSums: request.groups === undefined ? [] : [sum(matrix, -1)] };
+}
+
+/** [M, B, ...] for each attributed value -> [M, B, N] */
+function beside({ problem }: PathShape, values: readonly Node[]): Node {
+  const flat = values.map((v, j) =>
+    reshape(v, [v.shape[0]!, ...batchAxis(problem), exampleSize(problem, problem.ends[j]!)]),
+  );
+  return concat(flat, -1);
+}
+
+/** [M, B, ...] for each attributed value -> [M, B, G] */
+function sumsOfGroups(shape: PathShape, values: readonly Node[], own: readonly Node[]): Node {
+  const parts = values.map((v, j) => {
+    const product = mul(expandDims(v, 1), besideBatch(shape, own[j]!));
+    return sum(reshape(product, [...product.shape.slice(0, 2 + batchAxis(shape.problem).length), -1]), -1);
   });
-  const onDiagonal = moveAxis(addPresent(parts)!, 1, -1);
-  const matrix = add(gram, mul(expandDims(onDiagonal, -1), memberships(iota(rows), iota(rows))));
-  return { matrix, rowSums: sum(matrix, -1) };
+  return moveAxis(addPresent(parts)!, 1, -1);
 }
 
 interface Rows {
@@ -88,9 +105,9 @@ function rowsOfProducts(shape: PathShape, { second, extras, differences, diagona
     return reshape(row, [m, rows, ...batch, exampleSize(problem, problem.ends[j]!)]);
   });
   const features = moveAxis(concat(parts, -1), 1, -2);
-  const matrix =
-    groups === undefined ? features : matmul(features, memberships(iota(groups), given.labels), { transposeB: true });
-  return { matrix, rowSums: sum(features, -1) };
+  if (groups === undefined) return { matrix: features, rowSums: [] };
+  const matrix = matmul(features, memberships(iota(groups), given.labels), { transposeB: true });
+  return { matrix, rowSums: [sum(features, -1)] };
 }
 
 /** Values of the boundary beside one another: [M, k, B, H] -> [M, B, k, H]. */

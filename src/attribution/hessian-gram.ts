@@ -16,7 +16,7 @@ import { addPresent, mul } from "../kernels/arithmetic.ts";
 import { sum } from "../kernels/broadcast.ts";
 import { matmul } from "../kernels/matmul.ts";
 import { expandDims, moveAxis, reshape } from "../kernels/movement.ts";
-import { batchAxis, type OnRows, type TangentRows } from "./hessian-parts.ts";
+import { batchAxis, type AtNodes, type OnRows, type TangentRows } from "./hessian-parts.ts";
 import { aligned, type PathShape } from "./path-parts.ts";
 
 /** The nonlinear nodes after the boundary, or undefined if one of them is not an elementwise function of one value. */
@@ -50,7 +50,7 @@ interface GramSum {
   readonly seeds: readonly Node[];
   /** [M, S] */
   readonly weights: Node;
-  readonly points: ReadonlyMap<Node, Node>;
+  readonly atNodes: AtNodes;
   readonly onRows: OnRows;
   readonly tangents: TangentRows;
 }
@@ -85,8 +85,8 @@ function curvatureOf(node: Node, argument: Node, score: Node): Node | null {
 
 /** @param jacobian tangent of a for one tangent of the boundary; @param curvature of the shape of a */
 function gramPart(shape: PathShape, gram: GramSum, jacobian: Node, curvature: Node): Node {
-  const { m, steps, weights, points, onRows, tangents } = gram;
-  const [weighted] = batchAll([curvature], points, m * steps).map((c) => {
+  const { m, steps, weights, atNodes, onRows, tangents } = gram;
+  const [weighted] = atNodes([curvature]).map((c) => {
     const whole = reshape(c, [m, steps, ...curvature.shape]);
     return mul(whole, aligned(weights, whole.shape));
   });

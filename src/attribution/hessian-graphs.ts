@@ -15,6 +15,7 @@ import { batchAll } from "../autograd/batch.ts";
 import { jvpGraph } from "../autograd/jvp.ts";
 import { input, iota } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
+import { dependents, reachable } from "../graph/trace.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
 import { add, mul } from "../kernels/arithmetic.ts";
 import { broadcastTo, sum } from "../kernels/broadcast.ts";
@@ -22,7 +23,7 @@ import { reshape } from "../kernels/movement.ts";
 import { sliceAxis } from "../kernels/slice.ts";
 import { besideBatch, memberships, prepareGraph, spreadRows } from "./hessian-features.ts";
 import { finaleGraph } from "./hessian-finale.ts";
-import { gramSum } from "./hessian-gram.ts";
+import { gramNodes, gramSum } from "./hessian-gram.ts";
 import {
   accumulatorShapes,
   batchAxis,
@@ -31,6 +32,7 @@ import {
   exampleSize,
   HESSIAN_SUMS,
   tangentCount,
+  type AtNodes,
   type HessianRequest,
   type OnRows,
   type TangentRows,
@@ -48,15 +50,18 @@ import {
   type PathShape,
 } from "./path-parts.ts";
 
-/** Interactions [B, T, N] (or [B, T, G] of groups), row sums [B, T], and IG of every attributed value. */
+/** Interactions [B, T, N], or [B, T, G] of groups and the sums of rows [B, T]; then IG of every attributed value. */
 export function hessianIntegrand(shape: PathShape, request: HessianRequest): Integrand {
   const { sum: form, tangents, rows, groups } = request;
   const names = shape.problem.endNames.map((name) => `the attribution of "${name}"`);
+  const rowSums = groups === undefined ? [] : ["the sums of their rows"];
   return {
     key: `hessians ${form} ${tangents} ${rows} ${groups}`,
-    results: ["the interactions", "the sums of their rows", ...names],
+    results: ["the interactions", ...rowSums, ...names],
+    // Elsewhere kernels read what is kept of the nodes, which the further ones would have to be cut from.
+    shared: gramNodes(shape) !== undefined,
     prepare: (m) => prepareGraph(shape, request, m),
-    chunk: (m, steps, perExample) => chunkGraph(shape, request, { m, steps, perExample }),
+    chunk: (m, steps, perExample, more = 0) => chunkGraph(shape, request, { m, steps, more }, perExample),
     finale: (m) => finaleGraph(shape, request, m),
   };
 }
@@ -66,33 +71,36 @@ export function hessianIntegrand(shape: PathShape, request: HessianRequest): Int
 interface ChunkSize {
   readonly m: number;
   readonly steps: number;
-  readonly perExample: boolean;
+  /** Nodes behind the others for which nothing is summed. */
+  readonly more: number;
 }
 
-function chunkGraph(shape: PathShape, request: HessianRequest, size: ChunkSize): PathGraph {
+function chunkGraph(shape: PathShape, request: HessianRequest, size: ChunkSize, perExample: boolean): PathGraph {
   const { boundary, problem } = shape;
-  const { m, steps, perExample } = size;
+  const { m, steps, more } = size;
   const ends = boundaryInputs(shape, m);
   const extras = boundary.map((z) => leafLike(z, [m, request.rows], "pushed"));
-  const { nodes, weights } = nodeInputs(shape, m, steps, perExample, { sums: HESSIAN_SUMS });
+  const { nodes, weights } = nodeInputs(shape, m, steps, perExample, { sums: HESSIAN_SUMS, more });
   const sums = accumulatorShapes(shape, request, m).map((s) => input(s, "f32", "sum"));
-  const points = pathPoints(shape, ends, nodes, steps);
+  const points = pathPoints(shape, ends, nodes, steps + more);
+  const atNodes: AtNodes = (values) =>
+    batchAll(values, points, m * (steps + more)).map((rows) => firstNodes(rows, size));
 
   const gradients = boundaryGradients(shape);
   const seeds = boundary.map((z) => leafLike(z, [], "tangent"));
   const tangents = tangentRows(shape, request, seeds, extras, size);
-  const onRows: OnRows = (values) =>
-    batchAll(
-      batchAll(values, tangents.perTangent, tangents.count),
-      new Map([...points, ...tangents.perRow]),
-      m * steps,
-    );
+  const onRows: OnRows = (values) => {
+    const rows = batchAll(values, tangents.perTangent, tangents.count);
+    const shared = untouched(rows, boundary, [...tangents.perTangent.values()]);
+    const known = atNodes(shared).map((row, i): [Node, Node] => [shared[i]!, row]);
+    return batchAll(rows, new Map([...known, ...tangents.perRow]), m * steps);
+  };
   const hessianWeights = reshape(sliceAxis(weights, 2, 2, 3), [m, steps]);
   const second =
     request.sum === "gram"
-      ? [gramSum(shape, { m, steps, seeds, weights: hessianWeights, points, onRows, tangents })]
+      ? [gramSum(shape, { m, steps, seeds, weights: hessianWeights, atNodes, onRows, tangents })]
       : weightedProducts(shape, { gradients, seeds, weights: hessianWeights, onRows, size });
-  const first = weightedGradients({ gradients, points, weights: sliceAxis(weights, 2, 0, 2), size });
+  const first = weightedGradients({ gradients, atNodes, weights: sliceAxis(weights, 2, 0, 2), size });
   const outputs = [...second, ...first].map((v, i) => (v ? add(sums[i]!, v) : sums[i]!));
   const side = sideInputs(shape);
   const { index } = problem;
@@ -107,6 +115,19 @@ function chunkGraph(shape: PathShape, request: HessianRequest, size: ChunkSize):
     ...sums,
   ];
   return { inputs, outputs, side };
+}
+
+/** Rows [M * S, ...] of rows for all nodes. */
+function firstNodes(rows: Node, { m, steps, more }: ChunkSize): Node {
+  const rest = rows.shape.slice(1);
+  return reshape(sliceAxis(reshape(rows, [m, steps + more, ...rest]), 1, 0, steps), [m * steps, ...rest]);
+}
+
+/** What depends on the boundary and on no tangent: the same for all tangents. */
+function untouched(rows: readonly Node[], boundary: readonly Node[], tangents: readonly Node[]): Node[] {
+  const nodes = reachable(rows);
+  const [varying, touched] = [dependents(nodes, boundary), dependents(nodes, tangents)];
+  return nodes.filter((node) => varying.has(node) && !touched.has(node));
 }
 
 /** Unit vectors, and rows of a single baseline, are shared by all nodes; rows of several baselines differ. */
@@ -179,16 +200,16 @@ function overNodes(rows: Node, weights: Node, lead: Shape): Node {
 
 interface Gradients {
   readonly gradients: readonly (Node | null)[];
-  readonly points: ReadonlyMap<Node, Node>;
+  readonly atNodes: AtNodes;
   /** [M, S, 2] */
   readonly weights: Node;
   readonly size: ChunkSize;
 }
 
 /** Both weighted sums of gradients, [M, 2, ...z]; null where the score ignores a value. */
-function weightedGradients({ gradients, points, weights, size: { m, steps } }: Gradients) {
+function weightedGradients({ gradients, atNodes, weights, size: { m, steps } }: Gradients) {
   const present = gradients.filter((g): g is Node => g !== null);
-  const rows = batchAll(present, points, m * steps);
+  const rows = atNodes(present);
   return gradients.map((g) => {
     if (!g) return null;
     const whole = reshape(rows[present.indexOf(g)]!, [m, steps, 1, ...g.shape]);

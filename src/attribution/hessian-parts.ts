@@ -16,6 +16,9 @@ export const exampleSize = (problem: Problem, value: Node): number => numel(valu
 export const boundarySize = ({ problem, boundary }: PathShape): number =>
   boundary.reduce((n, z) => n + exampleSize(problem, z), 0);
 
+/** Makes rows [M * S, ...] of values that depend on the boundary. */
+export type AtNodes = (values: readonly Node[]) => Node[];
+
 /** Makes rows [M * S, T, ...] of values that depend on the boundary and linearly on one tangent of it. */
 export type OnRows = (values: readonly Node[]) => Node[];
 

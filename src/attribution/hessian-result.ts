@@ -11,6 +11,14 @@ export interface RowBlock {
   readonly rowSums: HostArray;
 }
 
+/** [B, T, C] -> [B, T] */
+export function rowSumsOf({ data, shape }: HostArray): HostArray {
+  const columns = shape.at(-1)!;
+  const sums = new Float64Array(data.length / columns);
+  data.forEach((v, i) => (sums[Math.floor(i / columns)]! += v));
+  return hostArray(Float32Array.from(sums), shape.slice(0, -1));
+}
+
 /** Blocks of rows one below the other; what fills up the last one is dropped. */
 export function stackBlocks(blocks: readonly RowBlock[], rows: number): RowBlock {
   if (blocks.length === 1 && blocks[0]!.rowSums.shape.at(-1) === rows) return blocks[0]!;

@@ -5,7 +5,15 @@ import { numel, type Shape } from "../tensor/shape.ts";
 import { firstKink } from "../compiler/affine.ts";
 import { featureCount, HESSIAN_SUMS } from "./hessian-parts.ts";
 import { checkSize, chooseForm, type FormOptions, type HessianChoice, type HessianRows } from "./hessian-plan.ts";
-import { deltaOf, pickPairs, residualsOf, stackBlocks, symmetryErrorOf, type RowBlock } from "./hessian-result.ts";
+import {
+  deltaOf,
+  pickPairs,
+  residualsOf,
+  rowSumsOf,
+  stackBlocks,
+  symmetryErrorOf,
+  type RowBlock,
+} from "./hessian-result.ts";
 import { chosenRows } from "./hessian-rows.ts";
 import { hessianQuadrature, type HessianQuadrature, type HessianRule } from "./hessian-rules.ts";
 import {
@@ -208,11 +216,15 @@ async function once(
   for (let at = 0; at < rows.ids.length; at += choice.rows) {
     results.push(await runRows(path, points, choice, rows, at, progress));
   }
-  const blocks = results.map(({ totals }) => ({ matrix: totals[0]!, rowSums: totals[1]! }));
+  const blocks = results.map(({ totals: [matrix, sums] }) => ({
+    matrix: matrix!,
+    // Of features, all columns are there; of groups, some features may be in none.
+    rowSums: rows.labels ? sums! : rowSumsOf(matrix!),
+  }));
   return {
     block: stackBlocks(blocks, rows.ids.length),
     path: results.at(-1)!,
-    attributions: results[0]!.totals.slice(2),
+    attributions: results[0]!.totals.slice(rows.labels ? 2 : 1),
     choice,
     rule: options.points ? "explicit" : rule,
     nodes: count,

@@ -1,6 +1,7 @@
 // y[outer, inner] = sum over r of x[outer, r, inner]. One invocation per output, or per LANES neighbouring ones; with ALONG,
-// one per output that loads LANES neighbouring terms. Three levels of up to 16 terms each keep the rounding error near that
-// of pairwise summation. The text loads in one place: a fused expression then appears once in the code.
+// one per output that loads LANES neighbouring terms. Two levels of up to 64 terms each (longer sums are split before they
+// come here) keep the rounding error near that of pairwise summation. The text loads in one place: a fused expression then
+// appears once in the code.
 const LANES = 1u; // tune
 const ALONG = 0u; // tune
 alias Lane = f32; // tune
@@ -30,15 +31,10 @@ fn main(
   let end = i + dims.length * dims.inner;
   var total = Lane();
   while (i < end) {
-    var part = Lane();
-    let part_end = min(i + 256u * step, end);
-    while (i < part_end) {
-      var terms = Lane();
-      let terms_end = min(i + 16u * step, part_end);
-      for (; i < terms_end; i += step) { terms += load_x(i); }
-      part += terms;
-    }
-    total += part;
+    var terms = Lane();
+    let stop = min(i + 64u * step, end);
+    for (; i < stop; i += step) { terms += load_x(i); }
+    total += terms;
   }
   // The conversion lets the text compile for either type.
   let v = vec4<f32>(total);
