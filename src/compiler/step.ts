@@ -153,11 +153,11 @@ function label({ kernel, roots }: Group): string {
   return [...(kernel ? [kernel.primitive.name] : []), ...names].join("+");
 }
 
-/** The variant that was measured to be the fastest for this node; undefined where none was, or where it is unknown. */
-function tunedCall(node: Node, { tuning }: KernelLowering<Attrs>, { tuned }: Capabilities): KernelCall | undefined {
-  if (!tuning || !tuned?.size) return undefined;
-  const name = tuned.get(tuning.key(node));
-  return name === undefined ? undefined : tuning.variants(node)[name];
+/** The variant that was measured to be the fastest for this node; undefined where none was, or where it cannot run. */
+function tunedCall(node: Node, { tuning }: KernelLowering<Attrs>, capabilities: Capabilities): KernelCall | undefined {
+  const name = tuning && capabilities.tuned?.get(tuning.key(node));
+  const call = name === undefined ? undefined : tuning!.variants(node)[name];
+  return call?.needs && !capabilities[call.needs] ? undefined : call;
 }
 
 /** Sets the `const NAME = 1u; // tune` and `alias NAME = f32; // tune` lines of a WGSL file. */

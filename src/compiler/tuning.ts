@@ -17,9 +17,10 @@ export function tunedOf(device: Device): Map<string, string> {
 }
 
 export function capabilitiesOf(device: Device): Capabilities {
-  const { info, limits } = device;
+  const { info, limits, features } = device;
   return {
     software: info.software,
+    quads: features.subgroups && info.subgroupSize === 4,
     maxStorageBuffers: limits.maxStorageBuffersPerShaderStage,
     tuned: tunedOf(device),
   };

@@ -18,6 +18,8 @@ export interface Capabilities {
   /** CPU rasterisers (SwiftShader, lavapipe): barriers are slow, wide loads and large register tiles win. */
   readonly software: boolean;
   readonly maxStorageBuffers: number;
+  /** Whether kernels may use subgroups, and all subgroups are four invocations. */
+  readonly quads?: boolean;
   /** What `tune()` found to be the fastest variant of a kernel: its name, by the key of a node. */
   readonly tuned?: ReadonlyMap<string, string>;
 }
@@ -41,6 +43,8 @@ export interface KernelCall {
   readonly constants?: Readonly<Record<string, number | string>>;
   /** Floating point operations (a fused multiply-add counts two). */
   readonly flops: number;
+  /** What an adapter must be capable of to run it. */
+  readonly needs?: "quads";
   /** A kernel that gives the very same result and takes less time to build but more to run: it serves first calls. */
   readonly quick?: KernelCall | undefined;
   /** What runs instead if the argument can be loaded four elements at a time (`load_NAME` then returns a `vec4<f32>`). */

@@ -1,12 +1,14 @@
 // Which kernel computes a matrix product, and the numbers it gets.
 //
 // Software adapters run tiles of registers without barriers; every load is dear there, so that large tiles win as long as
-// there are enough of them for all cores. Real GPUs share the operands of a tile through workgroup memory, and where
+// there are enough of them for all cores, and invocations share loads where subgroups let them. Real GPUs share the operands of a tile through workgroup memory, and where
 // tiles are few the invocations of a workgroup split the inner extent. Dimensions and layouts are uniforms: few pipelines
 // serve all products of a network.
 import type { Capabilities, KernelCall } from "../graph/primitive.ts";
 import type { Planes } from "./planes.ts";
 import registersWgsl from "./wgsl/matmul.wgsl";
+import quadsWgsl from "./wgsl/matmul_quads.wgsl";
+import smallWgsl from "./wgsl/matmul_small.wgsl";
 import sharedWgsl from "./wgsl/matmul_shared.wgsl";
 
 /** [planes, M, K] x [planes, K, N]; `ta`, `tb`: the operand is stored transposed. */
@@ -29,8 +31,8 @@ const REGISTERS = [
   [8, 4],
   [4, 4],
 ] as const;
-/** Builds in a third of the time that the largest takes, and runs half as fast. */
-const SMALL_TILE = [4, 4] as const;
+/** Rows of an invocation's tile in wgsl/matmul_quads.wgsl, which has 16 columns. */
+const QUADS = [8, 4] as const;
 /** Invocations along one side of a tile in wgsl/matmul_shared.wgsl, each with a 4 x 4 block. */
 const SHARED = [16, 8, 4] as const;
 /** Invocations of a workgroup of wgsl/matmul.wgsl: few, so that small products spread over the cores. */
@@ -41,8 +43,10 @@ const FOUR = "vec4<f32>";
 const FULL_REGISTERS = 4;
 /** What a row or column of a register tile costs (a load), in elements of the tile (a multiply-add). */
 const LOAD_COST = 9;
+/** What it costs to load a quarter of 16 columns and to hand them round, in rows. */
+const QUAD_COLUMNS = 5;
 /** Operations that take a fraction of a millisecond with any tile. */
-const SMALL_PRODUCT = 5e5;
+const SMALL_PRODUCT = 1e5;
 /** Workgroups that fill most of a GPU. */
 const FULL_SHARED = 32;
 
@@ -71,6 +75,29 @@ function registers(product: Product, [TM, TN]: readonly [number, number]): Kerne
   };
 }
 
+const fitsQuads = ({ m, n, k, ta }: Product): boolean => (n | k | (ta ? m : 0)) % 4 === 0;
+
+function quads(product: Product, TM: number): KernelCall {
+  const { ta, tb } = product;
+  return {
+    wgsl: quadsWgsl,
+    uniforms: uniformsOf(product),
+    workgroups: tilesOf(product, 4 * TM, 16),
+    flops: flopsOf(product),
+    constants: { TM, TA: Number(ta), TB: Number(tb) },
+    needs: "quads",
+  };
+}
+
+/** @param GROUP how many terms a kernel adds up first, that this one is to have the results of */
+const small = (product: Product, GROUP: number): KernelCall => ({
+  wgsl: smallWgsl,
+  uniforms: uniformsOf(product),
+  workgroups: Math.ceil(tilesOf(product, 4, 4) / LANES),
+  flops: flopsOf(product),
+  constants: { GROUP },
+});
+
 function shared(product: Product, G: number): KernelCall {
   return {
     wgsl: sharedWgsl,
@@ -82,22 +109,25 @@ function shared(product: Product, G: number): KernelCall {
 }
 
 /** The kernel for a product on an adapter that has not been measured. */
-export function matmulCall(product: Product, { software }: Capabilities): KernelCall {
+export function matmulCall(product: Product, { software, quads: four }: Capabilities): KernelCall {
   if (!software) return shared(product, sharedTile(product));
-  // Elements of a product are summed in the same order with every tile.
-  return { ...registers(product, registerTile(product)), quick: registers(product, SMALL_TILE) };
+  if (flopsOf(product) < SMALL_PRODUCT) return small(product, 4);
+  const tile = leastOf(REGISTERS, (size) => registerCost(product, size));
+  const rows = leastOf(QUADS, (size) => quadCost(product, size));
+  return four && fitsQuads(product) && quadCost(product, rows) < registerCost(product, tile)
+    ? { ...quads(product, rows), quick: small(product, 4) }
+    : { ...registers(product, tile), quick: small(product, 2) };
 }
 
-/**
- * The tile with the least estimated time, by costs measured on SwiftShader; too few tiles leave lanes idle. All small
- * products share one, since a pipeline takes longer to build than hundreds of them to run.
- */
-function registerTile(product: Product): readonly [number, number] {
-  if (flopsOf(product) < SMALL_PRODUCT) return SMALL_TILE;
-  const cost = ([rows, columns]: readonly [number, number]): number =>
-    Math.max(FULL_REGISTERS, tilesOf(product, rows, columns)) * (rows * columns + LOAD_COST * (rows + columns));
-  return REGISTERS.reduce((best, tile) => (cost(tile) < cost(best) ? tile : best));
-}
+const leastOf = <T>(list: readonly T[], cost: (item: T) => number): T =>
+  list.reduce((best, item) => (cost(item) < cost(best) ? item : best));
+
+/** Estimated time, by costs measured on SwiftShader; too few tiles leave lanes idle. */
+const registerCost = (product: Product, [rows, columns]: readonly [number, number]): number =>
+  Math.max(FULL_REGISTERS, tilesOf(product, rows, columns)) * (rows * columns + LOAD_COST * (rows + columns));
+
+const quadCost = (product: Product, rows: number): number =>
+  FULL_REGISTERS * tilesOf(product, 4 * rows, 16) * (16 * rows + LOAD_COST * (rows + QUAD_COLUMNS));
 
 /** The largest tile that fills the GPU and is not mostly beyond the edge; a smaller one splits the inner extent. */
 function sharedTile(product: Product): number {
@@ -105,11 +135,15 @@ function sharedTile(product: Product): number {
   return SHARED.find((g) => thin > 2 * g && tilesOf(product, 4 * g, 4 * g) >= FULL_SHARED) ?? 4;
 }
 
-/** All variants by name; given an adapter, those worth measuring there: barriers are slow on software adapters. */
+/** All variants by name; given an adapter, those that it can run and that are worth measuring there. */
 export function matmulVariants(product: Product, capabilities?: Capabilities): Readonly<Record<string, KernelCall>> {
+  const { software = false, quads: four = true } = capabilities ?? {};
   const list = [
     ...REGISTERS.map((tile) => [`registers ${tile.join("x")}`, registers(product, tile)] as const),
-    ...(capabilities?.software ? [] : SHARED.map((g) => [`shared ${4 * g}x${4 * g}`, shared(product, g)] as const)),
+    ["small 4x4", small(product, 4)] as const,
+    ...(four && fitsQuads(product) ? QUADS.map((rows) => [`quads ${rows}x16`, quads(product, rows)] as const) : []),
+    // Barriers are slow on software adapters.
+    ...(software ? [] : SHARED.map((g) => [`shared ${4 * g}x${4 * g}`, shared(product, g)] as const)),
   ];
   return Object.fromEntries(list);
 }

@@ -11,6 +11,8 @@ export interface AdapterInfo {
   readonly description: string;
   /** True when shaders run on the CPU (SwiftShader, lavapipe, WARP): correct, and slow. */
   readonly software: boolean;
+  /** Invocations of a subgroup; 0 where that is not known or not always the same. */
+  readonly subgroupSize: number;
   readonly runtime: Runtime;
 }
 
@@ -40,7 +42,9 @@ export function describeAdapter(info: GPUAdapterInfo): AdapterInfo {
   const { vendor, architecture, device, description } = info;
   const text = `${vendor} ${architecture} ${device} ${description}`;
   const software = info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render/i.test(text);
-  return { vendor, architecture, device, description, software, runtime: detectRuntime() };
+  const { subgroupMinSize = 0, subgroupMaxSize } = info;
+  const subgroupSize = subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0;
+  return { vendor, architecture, device, description, software, subgroupSize, runtime: detectRuntime() };
 }
 
 /**

@@ -21,7 +21,7 @@ const LIMITS = [
 export type DeviceLimits = Readonly<Record<(typeof LIMITS)[number], number>>;
 
 /** Optional abilities, requested wherever the adapter has them. */
-const FEATURES = { timestampQuery: "timestamp-query", shaderF16: "shader-f16" } as const;
+const FEATURES = { timestampQuery: "timestamp-query", shaderF16: "shader-f16", subgroups: "subgroups" } as const;
 export type DeviceFeatures = Readonly<Record<keyof typeof FEATURES, boolean>>;
 
 export interface DeviceOptions {
@@ -85,6 +85,7 @@ export class Device {
     this.features = {
       timestampQuery: gpu.features.has(FEATURES.timestampQuery),
       shaderF16: gpu.features.has(FEATURES.shaderF16),
+      subgroups: gpu.features.has(FEATURES.subgroups),
     };
     const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
     this.#storage = new BufferPool(gpu, STORAGE | UNIFORM | COPY_SRC | COPY_DST, options.poolBytes);

@@ -72,7 +72,15 @@ test("the report charts correct results only, and escapes what peers throw", asy
   const html = await htmlReport({
     environment: {
       ...{ runtime: "chrome", versions: { browser: "Chrome/1" }, reps: 1 },
-      adapter: { vendor: "v", architecture: "a", device: "", description: "d", software: true, runtime: "browser" },
+      adapter: {
+        vendor: "v",
+        architecture: "a",
+        device: "",
+        description: "d",
+        software: true,
+        subgroupSize: 4,
+        runtime: "browser",
+      },
     },
     control: CONTROL,
     controlAfter: CONTROL,

@@ -40,6 +40,18 @@ const CASES: readonly Case[] = [
   { a: [4, 6, 5], b: [4, 6, 5], options: U },
 ];
 
+/** Extents that are multiples of 4 where an operand is contiguous, with edges of tiles and of subgroups. */
+const IN_FOURS: readonly Case[] = [
+  { a: [64, 32], b: [32, 64] },
+  { a: [1, 4], b: [4, 4] },
+  { a: [37, 12], b: [12, 20] },
+  { a: [37, 12], b: [20, 12], options: U },
+  { a: [12, 36], b: [12, 20], options: T },
+  { a: [12, 36], b: [20, 12], options: { ...T, ...U } },
+  { a: [3, 7, 12], b: [3, 12, 8] },
+  { a: [2, 3, 6, 8], b: [3, 8, 4] },
+];
+
 /** In double precision, from the definition. */
 function truth({ a, b, options = {} }: Case, x: HostArray, y: HostArray): { shape: Shape; data: Float64Array } {
   const { transposeA: ta = false, transposeB: tb = false } = options;
@@ -71,7 +83,8 @@ const ANY: Product = {
 };
 const HARDWARE = { software: false, maxStorageBuffers: 8 };
 const SOFTWARE = { software: true, maxStorageBuffers: 8 };
-const NAMES = Object.keys(matmulVariants(ANY));
+const NAMES = Object.keys(matmulVariants({ ...ANY, n: 9 }));
+const QUADS = Object.keys(matmulVariants(ANY)).filter((name) => !NAMES.includes(name));
 
 type Fn = (...xs: Value[]) => readonly Value[];
 
@@ -81,10 +94,11 @@ const keysOf = (fn: Fn, inputs: readonly HostArray[]): string[] =>
     return lowering.kind === "kernel" && lowering.tuning ? [lowering.tuning.key(node)] : [];
   });
 
-/** What stands in the kernel of a variant: register tiles, or the invocations along one side of a shared tile. */
+/** What stands in the kernel of a variant: extents of tiles, or the invocations along one side of a shared tile. */
 const tileOf = (name: string): string => {
   const [kind, size] = name.split(" ");
-  return kind === "shared" ? String(Number(size!.split("x")[0]) / 4) : size!;
+  const [rows] = size!.split("x");
+  return { small: "", quads: rows!, shared: String(Number(rows) / 4) }[kind!] ?? size!;
 };
 
 /** Runs a function with one variant for every matrix product in it. */
@@ -107,21 +121,60 @@ async function runWith(device: Device, name: string, fn: Fn, inputs: readonly Ho
   }
 }
 
-describe("every variant", () => {
-  const inputs = CASES.flatMap(({ a, b }, i) => [random(a, 2 * i + 1), random(b, 2 * i + 2)]);
-  const products: Fn = (...xs) => CASES.map(({ options }, i) => matmul(xs[2 * i]!, xs[2 * i + 1]!, options));
-  const expected = CASES.map((c, i) => truth(c, inputs[2 * i]!, inputs[2 * i + 1]!));
+const products =
+  (cases: readonly Case[]): Fn =>
+  (...xs) =>
+    cases.map(({ options }, i) => matmul(xs[2 * i]!, xs[2 * i + 1]!, options));
+const inputsOf = (cases: readonly Case[]): HostArray[] =>
+  cases.flatMap(({ a, b }, i) => [random(a, 2 * i + 1), random(b, 2 * i + 2)]);
 
+async function checkAll(device: Device, name: string, cases: readonly Case[]): Promise<void> {
+  const inputs = inputsOf(cases);
+  const results = await runWith(device, name, products(cases), inputs);
+  results.forEach(({ shape, data }, i) => {
+    const expected = truth(cases[i]!, inputs[2 * i]!, inputs[2 * i + 1]!);
+    expect(shape).toEqual(expected.shape);
+    expectClose(data, expected.data);
+  });
+}
+
+describe("every variant", () => {
   for (const name of NAMES) {
-    test(`${name}: all extents and layouts`, () =>
-      withCleanDevice(async (device) => {
-        const results = await runWith(device, name, products, inputs);
-        results.forEach(({ shape, data }, i) => {
-          expect(shape).toEqual(expected[i]!.shape);
-          expectClose(data, expected[i]!.data);
-        });
-      }));
+    test(`${name}: all extents and layouts`, () => withCleanDevice((device) => checkAll(device, name, CASES)));
   }
+
+  test("subgroups of four: all layouts; where an adapter has others, the choice is passed over", () =>
+    withCleanDevice(async (device) => {
+      expect(QUADS).toEqual(["quads 8x16", "quads 4x16"]);
+      if (device.features.subgroups && device.info.subgroupSize === 4) {
+        for (const name of QUADS) await checkAll(device, name, IN_FOURS);
+        return;
+      }
+      const [key] = keysOf(products([IN_FOURS[0]!]), inputsOf([IN_FOURS[0]!]));
+      useTuning(device, { [key!]: QUADS[0]! });
+      const program = compile(device, products([IN_FOURS[0]!]), inputsOf([IN_FOURS[0]!]));
+      expect(program.steps.some(({ wgsl }) => wgsl.includes("enable subgroups"))).toBe(false);
+      tunedOf(device).delete(key!);
+    }));
+
+  test("quick kernels have the results of those that they stand for, to the bit", () =>
+    withCleanDevice(async (device) => {
+      const cases: Case[] = [
+        { a: [66, 72], b: [72, 68] },
+        { a: [66, 72], b: [68, 72], options: U },
+        { a: [65, 71], b: [71, 67] },
+        { a: [71, 65], b: [67, 71], options: { ...T, ...U } },
+      ];
+      const inputs = inputsOf(cases);
+      const tensors = inputs.map((x) => device.tensor(x));
+      const program = compile(device, products(cases), inputs);
+      expect(program.steps.map(({ quick }) => quick !== undefined)).toEqual(cases.map(() => device.info.software));
+      const first = await program.runAndRead(tensors);
+      await program.ready(true);
+      const second = await program.runAndRead(tensors);
+      expect(second.map(({ data }) => data)).toEqual(first.map(({ data }) => data));
+      tensors.forEach((t) => t.dispose());
+    }));
 
   for (const name of ["registers 8x16", "shared 16x16"]) {
     test(`${name}: with bias and rectifier fused, and the product itself kept`, () =>
@@ -143,7 +196,7 @@ describe("every variant", () => {
       }));
   }
 
-  for (const name of ["registers 8x16", "registers 4x4", "shared 64x64", "shared 16x16"]) {
+  for (const name of ["registers 8x16", "small 4x4", "shared 64x64", "shared 16x16"]) {
     test(`${name}: long sums stay accurate, and are the same each time`, () =>
       withCleanDevice(async (device) => {
         const c: Case = { a: [4, 20001], b: [20001, 4] };
@@ -163,16 +216,32 @@ describe("the choice without measurements", () => {
 
   test("on a software adapter: large tiles where they fill the cores, small and thin ones else", () => {
     const tile = (planes: number, m: number, n: number): string => {
-      const { TM, TN } = constants({ planes, m, n, k: 64 }, true)!;
-      return `${TM}x${TN}`;
+      const { TM, TN } = constants({ planes, m, n, k: 65 }, true)!;
+      return TM === undefined ? "small" : `${TM}x${TN}`;
     };
     expect(tile(1, 512, 512)).toBe("8x16");
     expect(tile(1, 50, 256)).toBe("8x16");
     expect(tile(16, 32, 8)).toBe("8x8");
-    expect(tile(1, 10, 10)).toBe("4x4");
+    expect(tile(1, 10, 10)).toBe("small");
     expect(tile(1, 1, 4096)).toBe("4x16");
     expect(tile(1, 4096, 1)).toBe("8x4");
     expect(tile(256, 8, 8)).toBe("8x8");
+  });
+
+  test("with subgroups of four: loads are shared unless rows would be wasted, or extents are odd", () => {
+    const name = (m: number, n: number, k = 64): string => {
+      const product = { ...ANY, m, n, k };
+      const chosen = matmulCall(product, { ...SOFTWARE, quads: true });
+      const list = Object.entries(matmulVariants(product, { ...SOFTWARE, quads: true }));
+      return list.find(([, call]) => JSON.stringify(call.constants) === JSON.stringify(chosen.constants))![0];
+    };
+    expect(name(512, 512)).toBe("quads 8x16");
+    expect(name(52, 256)).toBe("quads 8x16");
+    expect(name(16, 256)).toBe("quads 4x16");
+    expect(name(8, 256)).toBe("registers 8x16");
+    expect(name(512, 510)).toBe("registers 8x16");
+    expect(name(512, 512, 63)).toBe("registers 8x16");
+    expect(name(16, 16)).toBe("small 4x4");
   });
 
   test("on a GPU: large tiles where they fill it, else the inner extent is split", () => {
@@ -193,7 +262,7 @@ describe("the choice without measurements", () => {
   test("measures no barriers on a software adapter", () => {
     const names = (software: boolean): string[] => Object.keys(matmulVariants(ANY, software ? SOFTWARE : HARDWARE));
     expect(names(true).filter((name) => name.startsWith("shared"))).toEqual([]);
-    expect(names(false)).toEqual(NAMES);
+    expect(names(false)).toEqual([...NAMES.slice(0, 6), ...QUADS, ...NAMES.slice(6)]);
   });
 });
 
@@ -208,7 +277,7 @@ describe("tune", () => {
       const { key, chosen, milliseconds } = result!;
       expect(key).toBe("matmul 1x9x10x12");
       expect(Object.keys(milliseconds)).toEqual(
-        Object.keys(matmulVariants(ANY, { software: device.info.software, maxStorageBuffers: 8 })),
+        NAMES.filter((name) => !device.info.software || !name.startsWith("shared")),
       );
       expect(Object.values(milliseconds).every((t) => t > 0 && t < 1e4)).toBe(true);
       expect(milliseconds[chosen]!).toBeLessThanOrEqual(Math.min(...Object.values(milliseconds)) / 0.95);

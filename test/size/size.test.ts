@@ -31,7 +31,7 @@ const kernelsOf = (page: string): string[] =>
 describe("bundles", () => {
   test("hold the kernels of the operations that a page uses, and no others", () => {
     expect(kernelsOf("tensor")).toEqual([]);
-    const dense = ["argmax", "logsumexp", "matmul", "matmul_shared", "reduce_sum"];
+    const dense = ["argmax", "logsumexp", "matmul", "matmul_quads", "matmul_shared", "matmul_small", "reduce_sum"];
     expect(kernelsOf("mlp")).toEqual(dense);
     const [convolution, pooling] = [/^conv_/, /_window$/];
     for (const name of kernelsOf("cnn").filter((name) => !dense.includes(name)))

@@ -47,13 +47,6 @@ fn panel_b(i: vec4<u32>, step: u32, both: bool) -> mat2x4<f32> {
   return mat2x4<f32>(four_b(i), select(vec4<f32>(), four_b(i + step), both));
 }
 
-fn store_four(at: u32, count: u32, v: vec4<f32>) {
-  store(at, v.x);
-  if (count > 1u) { store(at + 1u, v.y); }
-  if (count > 2u) { store(at + 2u, v.z); }
-  if (count > 3u) { store(at + 3u, v.w); }
-}
-
 @compute @workgroup_size(8, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
@@ -104,17 +97,16 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   }
 
   // One place that stores, so that a fused epilogue does not appear once for every element of the tile.
-  let at = (plane * dims.m + row) * dims.n + column;
-  let count = min(TN, dims.n - column);
-  let rows_left = min(TM, dims.m - row);
-  if (TM * TN == 16u) {
-    for (var r = 0u; r < rows_left; r++) { store_four(at + r * dims.n, count, c00[r]); }
-    return;
-  }
   var c = array<mat4x4<f32>, 8>(c00, c01, c02, c03, c10, c11, c12, c13);
-  for (var r = 0u; r < rows_left; r++) {
+  for (var r = 0u; r < min(TM, dims.m - row); r++) {
+    let at = (plane * dims.m + row + r) * dims.n + column;
+    let count = min(TN, dims.n - column);
     for (var j = 0u; j < count; j += 4u) {
-      store_four(at + r * dims.n + j, count - j, c[r / 4u * 4u + j / 4u][r % 4u]);
+      let v = c[r / 4u * 4u + j / 4u][r % 4u];
+      store(at + j, v.x);
+      if (j + 1u < count) { store(at + j + 1u, v.y); }
+      if (j + 2u < count) { store(at + j + 2u, v.z); }
+      if (j + 3u < count) { store(at + j + 3u, v.w); }
     }
   }
 }
