@@ -1,5 +1,6 @@
 import { describeAdapter, findAdapter, type AdapterInfo } from "./adapter.ts";
 import { BYTES_PER_ELEMENT, type DType } from "./dtype.ts";
+import { Completions } from "./completion.ts";
 import { inErrorScope, typedError } from "./error-scope.ts";
 import { AumannError, DeviceLostError, LimitError } from "./errors.ts";
 import { elementsOf, hostArray, type HostArray } from "./host.ts";
@@ -74,6 +75,9 @@ export class Device {
   readonly #staging: BufferPool;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #shared: boolean;
+  /** Only where asking helps. */
+  readonly #completions: Completions | undefined;
+  #dispatchesRead = 0;
   #lostBecause: string | undefined;
   #fault: AumannError | undefined;
 
@@ -91,6 +95,7 @@ export class Device {
     this.#storage = new BufferPool(gpu, STORAGE | UNIFORM | COPY_SRC | COPY_DST, options.poolBytes);
     this.#staging = new BufferPool(gpu, MAP_READ | COPY_DST, options.poolBytes / 8);
     this.#shared = options.shared;
+    if (/browser|worker/.test(this.info.runtime)) this.#completions = new Completions(gpu);
     void gpu.lost.then(({ reason, message }) => (this.#lostBecause ??= message || reason));
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
@@ -263,9 +268,13 @@ export class Device {
   }
 
   async #mapAndCopy(staging: Allocation, size: number): Promise<ArrayBuffer> {
+    const { dispatches } = this.counters;
+    const kind = `${dispatches - this.#dispatchesRead} dispatches, ${size} bytes`;
+    this.#dispatchesRead = dispatches;
     try {
       // GPUMapMode.READ, a global that Node lacks.
-      await staging.buffer.mapAsync(1);
+      const mapped = staging.buffer.mapAsync(1);
+      await (this.#completions ? this.#completions.wait(kind, mapped) : mapped);
     } catch (cause) {
       this.assertAlive();
       this.#throwFault();
