@@ -31,7 +31,9 @@ export async function openValidationDevice(): Promise<Device> {
   const gpu = create(["backend=null"]);
   const adapter = await gpu.requestAdapter();
   if (adapter === null) throw new Error("Dawn has no null backend on this machine: reinstall the npm package webgpu");
-  const device = await adapter.requestDevice();
+  const device = await adapter.requestDevice({
+    requiredFeatures: (["subgroups"] as const).filter((name) => adapter.features.has(name)),
+  });
   validation.set(device, gpu);
   return await openDevice({ device });
 }

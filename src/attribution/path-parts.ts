@@ -1,5 +1,6 @@
 // What the graphs of all path integrals are built from. On z(u) = x' + u (x - x') the nodes of a quadrature are rows of
 // one batch. Shapes: M baselines, S nodes, B examples, K classes.
+import type { HostArray } from "../tensor/host.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
 import { unitVectors } from "../autograd/api.ts";
 import { batchAll } from "../autograd/batch.ts";
@@ -27,6 +28,11 @@ export function pathShape(problem: Problem, hoist: boolean): PathShape {
 /** A graph that also reads some inputs of the problem: `side`, in the order in which they are bound. */
 export interface PathGraph extends Graph {
   readonly side: readonly Node[];
+  /**
+   * Makes what is read back into the outputs of `wholeGraph`, given the weights of baselines, and classes if the caller names
+   * them.
+   */
+  collect?(arrays: readonly HostArray[], p: readonly number[], classes: ArrayLike<number> | undefined): HostArray[];
 }
 
 /**

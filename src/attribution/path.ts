@@ -3,13 +3,14 @@ import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
+import { reachable } from "../graph/trace.ts";
 import type { Program, ProgramOptions } from "../compiler/program.ts";
 import { assertArrays, baselineSet, placeholders, startingValues, type BaselineSet } from "./baseline-set.ts";
 import { limitsOf } from "./chunks.ts";
 import { gradientIntegrand } from "./path-graphs.ts";
 import { classArray, endScores, pointTensors, stacked, targetGiven, type PathPoints } from "./path-inputs.ts";
 import { pathShape, type Integrand, type PathGraph, type PathShape } from "./path-parts.ts";
-import { endNodesOf, wholeGraph } from "./path-whole.ts";
+import { endNodesOf, wholeGraph, type WholeSize } from "./path-whole.ts";
 import { assertFinite, checkDeclared, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
 import { boundaryKey, compiled, ownBytes, programCost, type Compiled } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
@@ -37,6 +38,12 @@ export interface PathTask {
   /** Called with the number of evaluations that were encoded. */
   readonly progress?: ((done: number) => void) | undefined;
 }
+
+/** Whether one kernel may compute the whole network: few nodes, and products. */
+const mayBeDense = ({ score, ends }: Problem): boolean => {
+  const nodes = ends.length === 1 ? reachable([score]) : [];
+  return nodes.length < 100 && nodes.some(({ primitive }) => primitive.name === "matmul");
+};
 
 /** A model, an input and its baselines, on the device: ready to be integrated with any number of nodes. */
 export class PathIntegral {
@@ -106,12 +113,24 @@ export class PathIntegral {
     const { options } = this;
     if (this.starting.every(({ dtype }) => dtype !== "f32")) assertArrays(options.baseline);
     const { integrand = gradientIntegrand(this.shape) } = task;
-    const whole = this.whole(points, integrand);
+    const whole = (await this.#mlp(points, task)) ?? this.whole(points, integrand);
     if (whole) return this.#integrateAtOnce(whole, points, integrand, task);
     const { integrateInChunks, packSaved } = await import("./path-chunks.ts");
     const packed = this.whole(points, integrand, packSaved);
     if (packed) return this.#integrateAtOnce(packed, points, integrand, task);
     return integrateInChunks(this, points, { ...task, integrand });
+  }
+
+  /** The program of a network that one kernel computes, if this is one. */
+  async #mlp(points: PathPoints, { integrand }: PathTask): Promise<Compiled<PathGraph> | undefined> {
+    const { device, shape, starting, options, problem } = this;
+    const { kernel } = options;
+    // It is never chosen on software adapters: kernels/mlp-path.ts says why.
+    const possible = !kernel && !integrand && !device.info.software && mayBeDense(problem);
+    if (kernel !== "whole" && !possible) return undefined;
+    const { mlpProgram } = await import("./path-mlp.ts");
+    const fits = (made: Compiled<PathGraph>): boolean => this.#exceeded(made).length === 0;
+    return mlpProgram(device, shape, starting, integrand ? undefined : this.#size(points), { kernel, fits });
   }
 
   async #integrateAtOnce(
@@ -144,26 +163,32 @@ export class PathIntegral {
    * @param saved what to do if only the memory does not suffice
    */
   whole(points: PathPoints, integrand: Integrand, saved?: ProgramOptions["saved"]): Compiled<PathGraph> | undefined {
-    const { device, options, shape, problem, starting, baselineCount: baselines } = this;
-    const size = {
-      baselines,
-      steps: points.steps,
-      perExample: this.perExample(points),
-      zero: this.#zero,
-      targetGiven: targetGiven(options),
-    };
-    const key = [integrand.key, "whole", ...Object.values(size), options.baselineOf, boundaryKey(shape)].join();
-    const limits = limitsOf(device, options.memoryBudget);
-    const exceeded = ({ program, graph }: Compiled<PathGraph>): string[] => {
-      const cost = programCost([program], ownBytes(graph.inputs));
-      return (["bytes", "largest", "flops"] as const).filter((key) => cost[key] > limits[key]);
-    };
+    const { device, options, shape, problem, starting } = this;
+    const size = this.#size(points);
+    const key = [integrand.key, "whole", JSON.stringify(size), options.baselineOf, boundaryKey(shape)].join();
     const made = compiled(problem, device, key, () => wholeGraph(shape, starting, integrand, size));
-    const most = exceeded(made).join();
+    const most = this.#exceeded(made).join();
     if (!most) return made;
     if (!saved || most !== "bytes") return undefined;
     const packed = compiled(problem, device, key, () => made.graph, { saved });
-    return exceeded(packed).length === 0 ? packed : undefined;
+    return this.#exceeded(packed).length === 0 ? packed : undefined;
+  }
+
+  #size({ steps, ...points }: PathPoints): WholeSize {
+    return {
+      baselines: this.baselineCount,
+      steps,
+      perExample: this.perExample({ steps, ...points }),
+      zero: this.#zero,
+      targetGiven: targetGiven(this.options),
+    };
+  }
+
+  /** What of a program is more than one submit may take. */
+  #exceeded({ program, graph }: Compiled<PathGraph>): string[] {
+    const cost = programCost([program], ownBytes(graph.inputs));
+    const limits = limitsOf(this.device, this.options.memoryBudget);
+    return (["bytes", "largest", "flops"] as const).filter((key) => cost[key] > limits[key]);
   }
 
   #encode(session: Session, program: Program, points: PathPoints, given: readonly Tensor[] = []): Tensor[] {
@@ -187,12 +212,14 @@ export class PathIntegral {
     { program, graph }: Compiled<PathGraph>,
     points: PathPoints,
     { results: names }: Integrand,
-    arrays: HostArray[],
+    read: readonly HostArray[],
     flops: number,
     before: Device["counters"],
   ): PathResult {
     const { device, problem, set, options } = this;
     const { counters } = device;
+    const classes = problem.index && classArray(options.target, problem.target.batch);
+    const arrays = graph.collect?.(read, set.weights, classes?.data) ?? [...read];
     const totals = arrays.splice(0, names.length);
     totals.forEach((a, i) => assertFinite(names[i]!, a));
     const [output, scores, ...rest] = arrays as [HostArray, HostArray, ...HostArray[]];
@@ -200,7 +227,7 @@ export class PathIntegral {
     return {
       totals,
       outputs: output,
-      targets: rest[0] ?? (problem.index && classArray(options.target, problem.target.batch)),
+      targets: rest[0] ?? classes,
       ...endScores(scores, set.weights, score),
       plan: {
         chunks: 1,
@@ -212,6 +239,7 @@ export class PathIntegral {
         pipelines: program.plan.pipelines,
         flops,
         saved: program.plan.saved,
+        kernel: graph.collect ? "whole" : "layers",
       },
     };
   }

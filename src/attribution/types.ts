@@ -55,6 +55,11 @@ export interface PathOptions extends RunOptions, ScoreOptions {
   readonly baselineOf?: "input" | "layer";
   /** Whether linear work is hoisted out of the steps (exact up to rounding). Default true. */
   readonly hoist?: boolean;
+  /**
+   * How gradients are integrated. `whole`: by one kernel for the whole network, which small dense ones have (an error for
+   * others); `layers`: by kernels for each layer. Default: what is expected to be faster; see `plan.kernel` of the result.
+   */
+  readonly kernel?: "whole" | "layers";
 }
 
 /** What ran. */
@@ -74,6 +79,8 @@ export interface Plan {
    * what rectifiers and maxima would only compare. Results are the same.
    */
   readonly saved?: "values" | "bits";
+  /** Whether one kernel integrated the gradients of the whole network, or kernels for each layer did. */
+  readonly kernel?: "whole" | "layers";
 }
 
 /** One array for one input, a record of them for named inputs. */
