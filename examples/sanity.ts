@@ -16,7 +16,7 @@ layers are made random, in turn and one at a time, and the small one also learns
 of gradient, gradient x input, Integrated Gradients and Guided IG, each with and without competition between labels.
 
   --pictures N   pictures of clothes, each of another class (default 6, at most 10)
-  --faces N      faces (default 2)
+  --faces N      faces (default 1; most of the time goes into these)
   --nodes N      of Integrated Gradients for the clothes (default 12; a third for faces)
   --steps N      of Guided IG for the clothes (default 12; a third for faces)
   --training N   training steps of the small network (default 800)
@@ -50,7 +50,7 @@ function settings(given: Given): Settings {
   return {
     out,
     retrain: given["retrain"] === true,
-    faces: { faces: wholeNumber(given, "faces", quick ? 1 : 2, 1, 101), coarse: quick },
+    faces: { faces: wholeNumber(given, "faces", 1, 1, 101), coarse: quick },
     study: {
       train: quick ? 2000 : 10_000,
       held: 2000,

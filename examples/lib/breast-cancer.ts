@@ -24,7 +24,10 @@ const FEATURES = ["mean", "error", "worst"].flatMap((kind) =>
 );
 
 export async function breastCancer(options?: DebianFileOptions): Promise<Dataset> {
-  return parseBreastCancer(await readFile(await fetchDebianFile("python3-sklearn", PATH, options), "utf8"));
+  const instead = ", or give a table of your own with --data FILE.csv --label NAME";
+  return parseBreastCancer(
+    await readFile(await fetchDebianFile("python3-sklearn", PATH, { instead, ...options }), "utf8"),
+  );
 }
 
 /**

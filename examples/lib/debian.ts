@@ -16,6 +16,8 @@ export interface DebianFileOptions {
   readonly signal?: AbortSignal;
   /** Where files are kept. Default: the cache folder of the user. */
   readonly cache?: string;
+  /** What else one can do without the package, for the error. */
+  readonly instead?: string;
 }
 
 /**
@@ -23,17 +25,27 @@ export interface DebianFileOptions {
  * @param path inside the package, such as "usr/share/doc/hello"
  * @throws AumannError where there is no apt-get, no network, no such package, or no such file in it
  */
-export async function fetchDebianFile(name: string, path: string, options: DebianFileOptions = {}): Promise<string> {
-  const { note, signal, cache = cacheFolder() } = options;
-  const file = join(cache, `debian+${name}`, path);
-  if (await exists(file)) return file;
+export const fetchDebianFile = async (name: string, path: string, options?: DebianFileOptions): Promise<string> =>
+  (await fetchDebianFiles(name, [path], options))[0]!;
+
+/** Paths of several files of a package, with one download for all that are not kept yet; as {@link fetchDebianFile}. */
+export async function fetchDebianFiles(
+  name: string,
+  paths: readonly string[],
+  { note, signal, cache = cacheFolder(), instead = "" }: DebianFileOptions = {},
+): Promise<string[]> {
+  const files = paths.map((path) => join(cache, `debian+${name}`, path));
+  const kept = await Promise.all(files.map(exists));
+  if (kept.every(Boolean)) return files;
   note?.(`downloading Debian's package ${name} with apt-get (once; nothing is installed)`);
   const folder = await mkdtemp(join(tmpdir(), "aumann-"));
+  let path = paths[0]!;
   try {
-    await download(name, folder, file, signal);
+    await download(name, folder, `put the file at ${files[kept.indexOf(false)]!}${instead}`, signal);
     const archive = (await readdir(folder)).find((entry) => entry.endsWith(".deb"));
     await run("dpkg-deb", ["-x", archive ?? `${name}.deb`, "content"], { cwd: folder, ...(signal && { signal }) });
-    await keep(join(folder, "content", path), file);
+    for (const [i, file] of files.entries())
+      if (!kept[i]) await keep(join(folder, "content", (path = paths[i]!)), file);
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof AumannError) throw cause;
@@ -41,11 +53,11 @@ export async function fetchDebianFile(name: string, path: string, options: Debia
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  return file;
+  return files;
 }
 
 /** The lists of a fresh system are empty: then they are fetched, as root, and the download is tried again. */
-async function download(name: string, folder: string, file: string, signal?: AbortSignal): Promise<void> {
+async function download(name: string, folder: string, advice: string, signal?: AbortSignal): Promise<void> {
   const options = { cwd: folder, ...(signal && { signal }) };
   try {
     await run("apt-get", ["download", "-q", name], options);
@@ -56,18 +68,17 @@ async function download(name: string, folder: string, file: string, signal?: Abo
       await run("apt-get", ["update", "-q"], options);
       await run("apt-get", ["download", "-q", name], options);
     } catch (cause) {
-      throw new AumannError(
-        `could not download Debian's package ${name} with apt-get: ${reasonOf(cause)}; put the file at ${file}, ` +
-          "or give a table of your own with --data FILE.csv --label NAME",
-        { cause },
-      );
+      throw new AumannError(`could not download Debian's package ${name} with apt-get: ${reasonOf(cause)}; ${advice}`, {
+        cause,
+      });
     }
   }
 }
 
 function reasonOf(error: unknown): string {
-  const { stderr = "", message, code } = error as { stderr?: string; message: string; code?: unknown };
-  if (code === "ENOENT") return "there is no such command here";
+  const { stderr = "", message, code, syscall } = error as NodeJS.ErrnoException & { stderr?: string };
+  if (code === "ENOENT")
+    return syscall?.startsWith("spawn") ? "there is no such command here" : "there is no such file";
   return /^E: (.*)$/m.exec(stderr)?.[1] ?? message.split("\n")[0]!;
 }
 

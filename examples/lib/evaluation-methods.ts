@@ -53,31 +53,30 @@ export const CONTROLS: readonly string[] = ["picture itself", "random"];
 export function comparedMethods(
   { nodes, guidedSteps, coalitionNodes, seed }: MethodSettings,
   { black, white }: Levels,
-  signal: AbortSignal,
 ): Record<string, Method> {
   const random = randomNumbers(seed);
   const from = (baseline: number): Method =>
-    oncePerInput((model, x, options) => integratedGradients(model, x, { ...options, signal, steps: nodes, baseline }));
+    oncePerInput((model, x, options) => integratedGradients(model, x, { ...options, steps: nodes, baseline }));
   const fromBlack = from(black);
   const fromWhite = from(white);
   const fromBoth: Method = async (...given) => averaged(await fromBlack(...given), await fromWhite(...given));
   return {
     gradient: async (model, x, options) => {
-      const { attributions } = await saliency(model, x, { ...options, signal });
+      const { attributions } = await saliency(model, x, options);
       return { attributions: spreadOver(pixelMaps(mapped(attributions, Math.abs)), x) };
     },
     "IG (black)": fromBlack,
     "IG (white + black)": fromBoth,
     "Guided IG": (model, x, options) =>
-      guidedIG(model, x, { ...options, signal, baseline: black, steps: guidedSteps, maxDist: MAX_DIST }),
+      guidedIG(model, x, { ...options, baseline: black, steps: guidedSteps, maxDist: MAX_DIST }),
     shapleyIG: (model, x, options) => {
       const groups = patchGroups(x.shape.slice(1), Math.ceil(Math.max(...x.shape.slice(2)) / PATCHES));
       const coalitions = { groups, sizes: SIZES, steps: coalitionNodes, seed };
-      return shapleyIG(model, x, { ...options, ...coalitions, signal, baseline: black });
+      return shapleyIG(model, x, { ...options, ...coalitions, baseline: black });
     },
     CGI: async (model, x, { target = "predicted", ...options }) => {
       if (typeof target === "function") throw new ArgumentError("target: labels compete, so that it must be one");
-      const { attributions } = await cgi(model, x, { ...options, target, signal });
+      const { attributions } = await cgi(model, x, { ...options, target });
       return { attributions: spreadOver(attributions, x) };
     },
     XRAI: async (model, x, options) => {

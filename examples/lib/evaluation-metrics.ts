@@ -1,10 +1,10 @@
 // What maps are judged by, in three families, and the curves behind the numbers.
 import { blur, type Baseline } from "../../src/attribution/baselines.ts";
-import type { Metric } from "../../src/attribution/evaluate/evaluate.ts";
+import type { Metric, Subject } from "../../src/attribution/evaluate/evaluate.ts";
 import { infidelity, sensitivityN } from "../../src/attribution/evaluate/faithfulness.ts";
 import { informationCurve, type Compressor } from "../../src/attribution/evaluate/information.ts";
 import { boxShare, gini, localisationAUC, pointingGame } from "../../src/attribution/evaluate/localisation.ts";
-import { ablation, deletion, insertion } from "../../src/attribution/evaluate/removal.ts";
+import { ablation, deletion, insertion, type RemovalCurve } from "../../src/attribution/evaluate/removal.ts";
 import { maxSensitivity } from "../../src/attribution/evaluate/stability.ts";
 import { pixelMaps, rowsOf, type Explained } from "../../src/attribution/evaluate/subject.ts";
 import { patchGroups } from "../../src/attribution/hessian-rows.ts";
@@ -109,10 +109,17 @@ export function judges(
   const fractions = Array.from({ length: stages + 2 }, (_, k) => (k / (stages + 1)) ** 2);
   let nothing: Float64Array | undefined;
 
+  // Three metrics show the same pixels of the same blurred pictures.
+  const inserting = new WeakMap<HostArray, Promise<RemovalCurve>>();
+  const inserted = (s: Explained & { readonly attributions: HostArray }): Promise<RemovalCurve> => {
+    const run = inserting.get(s.attributions) ?? insertion(s, { baseline: blurred, fractions, signal });
+    inserting.set(s.attributions, run);
+    return run;
+  };
   const removal =
-    (name: "insertion" | "deletion", run: typeof insertion, baseline: Baseline): Metric =>
+    (name: "insertion" | "deletion", run: (s: Subject) => Promise<RemovalCurve>): Metric =>
     async (s) => {
-      const { values, scores } = await run(s, { baseline, fractions, signal });
+      const { values, scores } = await run(s);
       keep(s.attributions, name, fractions, transposed(scores));
       return { values };
     };
@@ -124,7 +131,7 @@ export function judges(
         range: [black, white] as const,
         measure,
         baseline: blurred,
-        fractions,
+        inserted: await inserted(s),
         signal,
       };
       const { values, information: x, curves } = await informationCurve(s, options);
@@ -132,8 +139,8 @@ export function judges(
       return { values };
     };
   const metrics: Record<MetricName, Metric> = {
-    insertion: removal("insertion", insertion, blurred),
-    deletion: removal("deletion", deletion, removed),
+    insertion: removal("insertion", inserted),
+    deletion: removal("deletion", (s) => deletion(s, { baseline: removed, fractions, signal })),
     ablation: (s) =>
       ablation(s, { count: Math.max(1, Math.round(ABLATED * height * width)), baseline: removed, signal }),
     sic: information("sic", "probability"),

@@ -86,7 +86,7 @@ function deltaText({ methods }: NetworkResult): string {
     ? ""
     : "The last column is completeness: by how much, in units of the logit, the sum of a map misses the difference of the scores at picture and " +
         `baseline, which each method promises for baselines of its own (shapleyIG: the mean over coalitions). Means over pictures, beside the mean magnitude of that difference: ${known.join(", ")}. ` +
-        "Guided IG is a left sum along a bent path and usually misses more than Integrated Gradients with as many steps; more steps make it smaller. " +
+        "Guided IG is a left sum along a bent path, with moves of a few pixels at a time: where derivatives change fast it may miss by more than the difference itself. " +
         "XRAI only moves what IG (white + black) has found. Maps without that promise have –.";
 }
 
@@ -105,7 +105,7 @@ function procedure(settings: EvaluationSettings, results: readonly NetworkResult
   const { nodes, guidedSteps, coalitionNodes, stages, samples, variants } = settings;
   const networks = results.map(
     ({ network }) =>
-      `${network.title}: ${network.source}. ${network.pictureSource}. Box: ${network.boxName}. ${network.boxed} Removed pixels become ${network.removed.name}.`,
+      `${network.title}: ${network.source}. Pictures: ${network.pictureSource}. Box: ${network.boxName}. ${network.boxed} Removed pixels become ${network.removed.name}.`,
   );
   return (
     `${networks.join("\n\n")}\n\n` +

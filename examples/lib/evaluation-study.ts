@@ -90,7 +90,7 @@ export async function evaluationStudy(settings: EvaluationSettings, tools: Study
     const loaded = await (await chooseModel(parseArguments(["--model", chosen.model]))).load(tools.device, tools);
     try {
       const network = await networkOf(chosen, loaded, tools);
-      const methods = comparedMethods(settings, network.levels, tools.signal);
+      const methods = comparedMethods(settings, network.levels);
       results.push(await judgedNetwork(loaded.model, network, methods, settings, tools));
     } finally {
       loaded.model.dispose();

@@ -77,26 +77,30 @@ export async function gridworldReport(study: Study): Promise<string> {
   for (const game of GAMES) sections.push(await gameSection(study, game));
   return report({
     title: "Grid worlds: gradients against Shapley values",
-    text: introduction(study),
+    text: INTRODUCTION,
+    tables: [overview(study)],
     sections: [...sections, { heading: "What was done", text: procedure(study), facts: facts(study) }],
   });
 }
 
-function introduction(study: Study): string {
-  const cosine = (game: GameName, method: Method): string =>
-    mean(ofGame(study, game).map((o) => last(o, method).cosine)).toFixed(3);
-  const line = (game: GameName): string =>
-    `${game}: ${METHODS.map((method) => `${method} ${cosine(game, method)}`).join(", ")}.`;
-  return (
-    `${CELLS} cells of a grid are the players of a game: those of a coalition are as they are, all others are 0. Exact ` +
-    "Shapley values, from all coalitions, are compared with what gradient methods give for every cell, and with Shapley " +
-    "values estimated from random orders. Shapley Integrated Gradients average over baselines that coalitions make. They " +
-    "are not Shapley values: their sum is f(x) minus the mean score of the coalitions, and products of different numbers " +
-    "of players get different multiples of their share.\n\n" +
-    "Mean cosine with the exact Shapley values, at the largest number of baselines:\n\n" +
-    GAMES.map(line).join("\n\n")
-  );
-}
+const INTRODUCTION =
+  `${CELLS} cells of a grid are the players of a game: those of a coalition are as they are, all others are 0. Exact ` +
+  "Shapley values, from all coalitions, are compared with what gradient methods give for every cell, and with Shapley " +
+  "values estimated from random orders. Shapley Integrated Gradients average over baselines that coalitions make. They " +
+  "are not Shapley values: their sum is f(x) minus the mean score of the coalitions, and products of different numbers " +
+  "of players get different multiples of their share.";
+
+const overview = (study: Study): Table => ({
+  caption: "Cosine with the exact Shapley values at the largest number of baselines, mean over situations and seeds.",
+  columns: ["method", ...GAMES],
+  rows: METHODS.map((method) => [
+    method,
+    // Without the sign of a rounded 0.
+    ...GAMES.map((game) =>
+      (Math.round(100 * mean(ofGame(study, game).map((o) => last(o, method).cosine))) / 100 + 0).toFixed(2),
+    ),
+  ]),
+});
 
 async function gameSection(study: Study, game: GameName): Promise<ReportSection> {
   const own = ofGame(study, game);
@@ -106,8 +110,8 @@ async function gameSection(study: Study, game: GameName): Promise<ReportSection>
     heading: `Game: ${game}`,
     text: VALUES[game] + quality,
     figures: [
-      curves(own, "cosine", "cosine with exact Shapley"),
-      curves(own, "rank", "rank correlation"),
+      curves(own, "cosine", "cosine with exact Shapley values"),
+      curves(own, "rank", "rank correlation with exact Shapley values"),
       await maps(own[0]!),
     ],
     tables: [tableOf(own)],
@@ -135,14 +139,14 @@ function curves(own: readonly Outcome[], key: "cosine" | "rank", name: string): 
   return {
     content: lineChart({
       series,
-      x: { label: "log2 of the number of baselines" },
+      x: { label: "log2 of the number of baselines (4: 16, 7: 128)" },
       y: { label: name },
       title: `${own[0]!.game}: ${name}`,
-      width: 620,
+      width: 540,
       height: 380,
     }),
     caption:
-      `${name}, mean over situations and seeds. Level lines use one baseline. Sampled Shapley evaluates as many ` +
+      `Mean over situations and seeds. Level lines use one baseline. Sampled Shapley evaluates as many ` +
       "coalitions, forwards only; all others take gradients along a path from each baseline.",
   };
 }

@@ -127,6 +127,7 @@ async function trainedModel(corpus: Corpus, { training, context, retrain }: Lang
     network,
     key: { training, tokens: corpus.train.length, held: corpus.speeches.held },
     again: retrain,
+    folder: "language",
     note,
     async train() {
       const started = performance.now();

@@ -33,18 +33,20 @@ export interface WeightOptions {
   readonly note?: (text: string) => void;
   /** Default: the cache folder of the user. */
   readonly cache?: string;
+  /** Of the example, inside the cache. Default "weights". */
+  readonly folder?: string;
 }
 
 /** File of the weights for a key. */
-export function weightsFile(key: unknown, cache = cacheFolder()): string {
+export function weightsFile(key: unknown, cache = cacheFolder(), folder = "weights"): string {
   const hash = createHash("sha256").update(JSON.stringify(key)).digest("hex").slice(0, 16);
-  return join(cache, "language", `${hash}.safetensors`);
+  return join(cache, folder, `${hash}.safetensors`);
 }
 
 /** Weights out of the cache, or new ones, which are put there. */
 export async function cachedWeights(options: WeightOptions): Promise<Trained> {
-  const { device, key, train, again = false, note, cache } = options;
-  const file = weightsFile(key, cache);
+  const { device, key, train, again = false, note, cache, folder } = options;
+  const file = weightsFile(key, cache, folder);
   const bytes = again ? undefined : await readFile(file).catch(() => undefined);
   if (bytes) {
     try {

@@ -160,6 +160,7 @@ async function trainedNetwork(
     network,
     key: { molecules: SOURCE, training, features: [ATOM_FEATURES, PAIR_FEATURES], train: Array.from(split.train) },
     again: retrain,
+    folder: "molecules",
     note,
     async train() {
       const started = performance.now();

@@ -5,7 +5,7 @@ import { assetPath } from "../../src/cli/assets.ts";
 import { decodePicture } from "../../src/cli/picture.ts";
 import { FormatError } from "../../src/tensor/errors.ts";
 import type { Raster } from "../../src/view/index.ts";
-import { fetchDebianFile, type DebianFileOptions } from "./debian.ts";
+import { fetchDebianFile, fetchDebianFiles, type DebianFileOptions } from "./debian.ts";
 import { drawnSymbols } from "./pictures-symbols.ts";
 
 export interface Subject {
@@ -146,13 +146,19 @@ const PHOTOGRAPHS: readonly (readonly [name: string, debian: string, path: strin
 ];
 
 async function photographs(count: number, options: DebianFileOptions): Promise<PictureSet> {
-  const subjects: Subject[] = [];
-  for (const [name, debian, path, object] of PHOTOGRAPHS.slice(0, count))
-    subjects.push({
+  const chosen = PHOTOGRAPHS.slice(0, count);
+  const files = new Map<string, string>();
+  for (const debian of new Set(chosen.map(([, name]) => name))) {
+    const paths = chosen.filter(([, name]) => name === debian).map(([, , path]) => path);
+    (await fetchDebianFiles(debian, paths, options)).forEach((file, i) => files.set(paths[i]!, file));
+  }
+  const subjects = await Promise.all(
+    chosen.map(async ([name, , path, object]) => ({
       name,
-      picture: await pictureFile(await fetchDebianFile(debian, path, options)),
+      picture: await pictureFile(files.get(path)!),
       boxes: { object },
-    });
+    })),
+  );
   return {
     kind: "photographs",
     source: `${subjects.length} photographs out of Debian's packages darknet and ${SKIMAGE}`,

@@ -117,13 +117,15 @@ function ablationText(study: PicturesStudy): string {
   const { settings, results } = study;
   const step = settings.fractions.findIndex((share) => share >= 0.02);
   const found = (method: Method): number[] => dropsOf(study, method, step);
-  const best = METHODS.reduce((a, b) => (mean(found(b)) > mean(found(a)) ? b : a));
+  const fall = (method: Method): string => mean(found(method)).toFixed(2);
+  const most = Math.max(...METHODS.map((method) => Number(fall(method))));
+  const best = METHODS.filter((method) => Number(fall(method)) === most).map((method) => METHOD_NAMES[method]);
   const { more } = wins(found("ig"), found("gradient"));
   return (
     `The pixels with the largest |attribution| become ${settings.baseline}, and the fall of ${scoreName(study)} of the predicted class is ` +
     `measured: it should be large if they are the ones that count. After ${formatNumber(100 * settings.fractions[step]!)}\u00a0% of ` +
-    `the pixels it is ${METHODS.map((m) => `${mean(found(m)).toFixed(2)} (${METHOD_NAMES[m]})`).join(", ")}. The largest is that of ` +
-    `${METHOD_NAMES[best]}; after blanking by Integrated Gradients it is larger than by the gradient in ${more} of ${results.length} pictures.\n\n` +
+    `the pixels it is ${METHODS.map((m) => `${fall(m)} (${METHOD_NAMES[m]})`).join(", ")}. The largest is that of ` +
+    `${best.join(" and ")}; after blanking by Integrated Gradients it is larger than by the gradient in ${more} of ${results.length} pictures.\n\n` +
     `Two warnings. Blanked pixels become what the paths start from, which suits Integrated Gradients and gradient × difference: ` +
     `pixels that are ${settings.baseline} anyway get nothing from either, and blanking them changes nothing. And pictures with ` +
     `specks are unlike any that the model was trained on: it may fall for the specks rather than miss the pixels, as the ` +

@@ -40,6 +40,8 @@ export function wins(a: ArrayLike<number>, b: ArrayLike<number>): { readonly mor
   return { more, equal };
 }
 
-/** As in "0.51 ± 0.08". */
+/** As in "0.51 ± 0.08", in one line and without the sign of a zero. */
 export const spreadText = ({ mean: m, deviation }: Spread, digits = 2): string =>
-  `${m.toFixed(digits)} ± ${deviation.toFixed(digits)}`;
+  `${rounded(m, digits)}\u00a0±\u00a0${deviation.toFixed(digits)}`;
+
+const rounded = (x: number, digits: number): string => x.toFixed(digits).replace(/^-(?=[0.]*$)/, "");

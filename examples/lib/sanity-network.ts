@@ -1,6 +1,7 @@
 // A small convolutional network, trained here or out of the cache.
 import type { LabelledExamples } from "../../src/attribution/evaluate/sanity-data.ts";
 import { trainClassifier } from "../../src/attribution/evaluate/sanity-data.ts";
+import type { Progress } from "../../src/attribution/types.ts";
 import { relu } from "../../src/kernels/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import type { Device } from "../../src/tensor/device.ts";
@@ -43,6 +44,7 @@ export interface CnnOptions {
   readonly device: Device;
   readonly signal?: AbortSignal;
   readonly note?: (text: string) => void;
+  readonly onProgress?: (stage: string, done: number, total: number) => void;
   /** Trains even if there are weights. */
   readonly again?: boolean;
   /** Where weights are kept. Default: the cache folder of the user. */
@@ -53,12 +55,14 @@ export interface CnnOptions {
 export async function trainedCnn(
   { train, held, classes }: LabelledPictures,
   settings: TrainingSettings,
-  { device, signal, ...caching }: CnnOptions,
+  { device, signal, onProgress, ...caching }: CnnOptions,
 ): Promise<TrainedCnn> {
   const shape = train.inputs.shape.slice(1);
   const network = smallCnn(shape[1]!, classes.length);
   const { batch, steps, seed, learningRate } = settings;
-  const options = { batch, steps, seed, optimiser: () => nn.adam({ learningRate }), ...(signal && { signal }) };
+  const watched = ({ done, total }: Progress): void => onProgress?.("training on pictures of clothes", done, total);
+  const optimiser = (): nn.Optimiser => nn.adam({ learningRate });
+  const options = { batch, steps, seed, optimiser, onProgress: watched, ...(signal && { signal }) };
   const { parameters, cached } = await cachedWeights({
     device,
     network,

@@ -116,12 +116,12 @@ function procedure({ settings, permuted }: SanityStudy): string {
     "Similarities: Spearman's rank correlation of magnitudes and of signed values, equal values sharing their ranks; " +
     "SSIM (Gaussian windows of 1.5 pixels) and the rank correlation of histograms of oriented gradients, both of maps divided by their largest magnitude. " +
     "A map that is 0 everywhere has no ranks: its correlation counts as 0.\n\n" +
-    `Integrated Gradients: ${cnn.nodes} Gauss-Legendre nodes (faces: ${real.nodes}); Guided IG: ${cnn.guidedSteps} steps (${real.guidedSteps}) in a corridor of ` +
+    `Integrated Gradients: ${cnn.nodes} midpoints (faces: ${real.nodes}); Guided IG: ${cnn.guidedSteps} steps (${real.guidedSteps}) in a corridor of ` +
     `±${MAX_DIST}, where the authors take 200 steps and ±0.02. Few steps are coarse; what is compared are patterns, not sums. Paths ` +
     "start at zeros. Competition is between all classes.\n\n" +
     `Permuted labels: the small network is trained twice from the same initial weights for ${permuted.steps} steps, on ${permuted.examples} pictures with their labels and ` +
     "with the same labels in another order. Pictures that are explained were not trained on.\n\n" +
-    "Bands and ± are standard deviations over pictures, not errors of the mean; weights are drawn once. Few pictures, two networks: not a ranking of methods."
+    "Bands and ± are standard deviations where there are several pictures, not errors of the mean; weights are drawn once. Few pictures, two networks: not a ranking of methods."
   );
 }
 
@@ -175,7 +175,7 @@ export function lastTable(network: CheckedNetwork): Table {
 
 const layerKey = (layers: readonly string[]): string => layers.map((layer, k) => `${k + 1} ${layer}`).join(", ");
 
-function curvesFigure(name: string, mode: string, { layers, curves }: Curves): Figure {
+function curvesFigure(name: string, mode: string, { layers, targets, curves }: Curves): Figure {
   const cascading = mode === "cascading";
   return {
     content: curvePanels({
@@ -193,7 +193,7 @@ function curvesFigure(name: string, mode: string, { layers, curves }: Curves): F
       xLabel: cascading ? "number of random layers, from the output" : "the one layer that is random",
     }),
     caption:
-      `${cascading ? "0: trained. Random from 1 on" : "Random"}: ${layerKey(layers)}. Bands: standard deviation over pictures. ` +
+      `${cascading ? "0: trained. Random from 1 on" : "Random"}: ${layerKey(layers)}. ${targets.length > 1 ? "Bands: standard deviation over pictures. " : ""}` +
       "In the second column the competitive form is CGI.",
   };
 }

@@ -16,7 +16,7 @@ import { matmul } from "../kernels/matmul.ts";
 import { expandDims, reshape, transpose } from "../kernels/movement.ts";
 import { index as indexAt, sliceAxis } from "../kernels/slice.ts";
 import { coordinatesOf, examplesOf, joined, parted } from "./coordinates.ts";
-import { idgiShares } from "./idgi-shares.ts";
+import { idgiShares, type Weighting } from "./idgi-shares.ts";
 import { aligned, leafLike, sideOf, type PathGraph } from "./path-parts.ts";
 import type { Problem } from "./problem.ts";
 
@@ -73,7 +73,7 @@ export function traceCosts(problem: Problem, choose: Choose): Costs {
 /** What a family of paths needs besides the model. */
 export interface AdaptiveGraphOptions {
   readonly costs: Costs;
-  readonly weighting: "gradient" | "idgi";
+  readonly weighting: Weighting;
   /** Whether a step also gives its positions. */
   readonly positions: boolean;
 }
@@ -184,7 +184,7 @@ const indexOf = ({ index }: Problem): Node[] => (index ? [index] : []);
  * inputs: side inputs, target, x' and x - x' [R, ...], segments, classes, score' [R, ...], mixing [2, K or 1, R], carried,
  * totals -> totals: attributions, mean score at the baselines
  */
-export function finaleGraph(problem: Problem, rows: number, weighting: AdaptiveGraphOptions["weighting"]): PathGraph {
+export function finaleGraph(problem: Problem, rows: number, weighting: Weighting): PathGraph {
   const { ends, target, score } = problem;
   const inputs = rowInputs(problem, rows);
   const { starts, differences, segment, classes, startScores } = inputs;

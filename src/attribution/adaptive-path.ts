@@ -1,9 +1,11 @@
 // Adaptive paths: which coordinates move next is decided on the way, by the gradient met there.
 import { ArgumentError } from "../tensor/errors.ts";
+import { assertAtLeast, assertChoice, assertWhole } from "./checks.ts";
 import type { Choose } from "./adaptive-graphs.ts";
 import { runAdaptive, type AdaptivePlan } from "./adaptive-run.ts";
 import { assertArrays } from "./baseline-set.ts";
 import { assertExamples } from "./coordinates.ts";
+import { WEIGHTINGS, type Weighting } from "./idgi-shares.ts";
 import { summarise } from "./integrated-gradients.ts";
 import { PathIntegral } from "./path.ts";
 import { asGiven } from "./problem.ts";
@@ -26,7 +28,7 @@ export interface AdaptiveOptions extends Omit<PathOptions, "hoist"> {
    */
   readonly anchors?: number;
   /** What a step gives to the coordinates: `gradient` (default) times their move, or the gain of the score by IDGI. */
-  readonly weighting?: "gradient" | "idgi";
+  readonly weighting?: Weighting;
   /** Whether to return the points at which gradients were taken. For one class and one baseline. */
   readonly returnPath?: boolean;
 }
@@ -97,12 +99,9 @@ function checkOptions(options: AdaptivePathOptions): void {
     throw new ArgumentError("choose: expected a function that gives the cost of moving");
   if (!(fraction > 0 && fraction <= 1))
     throw new ArgumentError(`fraction: expected a number in (0, 1], got ${fraction}`);
-  if (!(maxDist >= 0 && maxDist < Infinity))
-    throw new ArgumentError(`maxDist: expected a finite number >= 0, got ${maxDist}`);
-  if (!Number.isInteger(anchors) || anchors < 0)
-    throw new ArgumentError(`anchors: expected a whole number >= 0, got ${anchors}`);
+  assertAtLeast("maxDist", maxDist, 0);
+  assertWhole("anchors", anchors, 0);
   if (anchors > 0 && options.maxDist !== undefined)
     throw new ArgumentError("maxDist: segments between anchors have no corridor; give anchors or maxDist");
-  if (weighting !== undefined && !["gradient", "idgi"].includes(weighting))
-    throw new ArgumentError(`weighting: expected "gradient" or "idgi", got ${String(weighting)}`);
+  assertChoice("weighting", weighting, ...WEIGHTINGS);
 }

@@ -2,7 +2,8 @@
 import { bytesOf } from "../compiler/plan.ts";
 import type { Node } from "../graph/node.ts";
 import type { Graph } from "../graph/trace.ts";
-import { finaleGraph, stepGraph, traceCosts, type AdaptiveGraphOptions, type Choose } from "./adaptive-graphs.ts";
+import { finaleGraph, stepGraph, traceCosts, type Choose } from "./adaptive-graphs.ts";
+import type { Weighting } from "./idgi-shares.ts";
 import { planChunks, type Cost } from "./chunks.ts";
 import { preludeProgram } from "./path-chunks.ts";
 import type { PathIntegral } from "./path.ts";
@@ -13,7 +14,7 @@ import type { Progress } from "./types.ts";
 
 export interface AdaptiveRequest {
   readonly choose: Choose;
-  readonly weighting: AdaptiveGraphOptions["weighting"];
+  readonly weighting: Weighting;
   readonly fraction: number;
   readonly maxDist: number;
   /** Dependent steps: those of one segment. */

@@ -1,6 +1,6 @@
 // Blur Integrated Gradients (Xu, Venugopalan, Sundararajan: arXiv 2004.03383): the path from a blurred picture to the sharp
 // one, through all scales between.
-import { ArgumentError, ShapeError } from "../tensor/errors.ts";
+import { ShapeError } from "../tensor/errors.ts";
 import { hostArray } from "../tensor/host.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { iota } from "../graph/leaves.ts";
@@ -11,6 +11,7 @@ import { cast } from "../kernels/choice.ts";
 import { exp } from "../kernels/functions.ts";
 import { matmul } from "../kernels/matmul.ts";
 import { expandDims } from "../kernels/movement.ts";
+import { assertPositive } from "./checks.ts";
 import type { BaselineRecipe } from "./baselines.ts";
 import { curvePath, type Curve, type CurvePathOptions } from "./curve-path.ts";
 import type { Attribution, Input, ModelLike } from "./types.ts";
@@ -31,14 +32,13 @@ const REACH = 4;
  * path adds no colours that the picture does not have. Options and result are those of `curvePath`; default 100 steps.
  * @throws as `curvePath`; ArgumentError for maxSigma, ShapeError for inputs that are not pictures
  */
-export function blurPath<I extends Input>(
+export async function blurPath<I extends Input>(
   model: ModelLike,
   input: I,
   options: BlurPathOptions = {},
 ): Promise<Attribution<I>> {
   const { maxSigma = 50, steps = 100, ...rest } = options;
-  if (!(maxSigma > 0 && maxSigma < Infinity))
-    return Promise.reject(new ArgumentError(`maxSigma: expected a number > 0 of pixels, got ${maxSigma}`));
+  assertPositive("maxSigma", maxSigma);
   return curvePath(model, input, { ...rest, steps, curve: blurCurve(maxSigma), baseline: blurred(maxSigma) });
 }
 

@@ -3,16 +3,16 @@
 //
 //   start   the forward pass; with a bottleneck z of h elements also d score / dz, [K, B, h]
 //   rows    only with a bottleneck: x * dz/dx for some of its elements, [H, B, ...]
-//   block   maps of C classes, and who is ahead for each element: own value, best and worst of all others, [B, E] each
+//   block   maps of C classes, and who is ahead for each element, [B, E] each
 import { numel, type Shape } from "../tensor/shape.ts";
 import { batchAll } from "../autograd/batch.ts";
 import { vjpGraph } from "../autograd/transpose.ts";
 import { fill, input, iota } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
 import { dependents, reachable, rewrite, type Graph } from "../graph/trace.ts";
-import { add, addPresent, mul, sub } from "../kernels/arithmetic.ts";
+import { add, addPresent, mul, neg, sub } from "../kernels/arithmetic.ts";
 import { broadcastTo, sum } from "../kernels/broadcast.ts";
-import { less, logicalAnd, maximum, minimum, notEqual, select } from "../kernels/choice.ts";
+import { cast, equal, greater, less, logicalAnd, maximum, minimum, notEqual, select } from "../kernels/choice.ts";
 import { gather, oneHot } from "../kernels/gather.ts";
 import { matmul } from "../kernels/matmul.ts";
 import { expandDims, moveAxis, reshape } from "../kernels/movement.ts";
@@ -22,7 +22,7 @@ import type { Problem } from "./problem.ts";
 import { predicted } from "./score.ts";
 
 /** Beyond every value that competes; an infinity would not survive all shader compilers. */
-export const BEYOND = 3.4e38;
+const BEYOND = 3.4e38;
 
 export interface Contestants {
   readonly problem: Problem;
@@ -142,29 +142,52 @@ export function mapsGraph(of: Contestants, count: number, rows: Rows | undefined
   return { inputs: [slopes, ...parts.flatMap((part) => part.rows), first], outputs };
 }
 
-/** inputs: those of the maps, target [B], who is ahead so far -> who is ahead then; [B, E] each, for every attributed value */
-export function blockGraph(of: Contestants, count: number, rows: Rows | undefined): Graph {
-  const { problem, center } = of;
-  const { batch, classes } = problem.target;
+/**
+ * What is known of every element before the first block. For targets: the own value, the best and the worst of all
+ * others. For all classes: the best value and the number of its class, and both for the negated maps; numbers of several
+ * classes with equal values add up to twice the number of classes or more, since each has the number of classes added.
+ * With `center` also the sum over all classes.
+ */
+export const beforeAll = ({ center }: Contestants, all: boolean): number[] => [
+  ...(all ? [-BEYOND, 0, -BEYOND, 0] : [0, -BEYOND, BEYOND]),
+  ...(center ? [0] : []),
+];
+
+/**
+ * inputs: those of the maps, target [B] unless all classes are asked for, what is known so far -> what is known then,
+ * see {@link beforeAll}; [B, E] each, for every attributed value
+ */
+export function blockGraph(of: Contestants, all: boolean, count: number, rows: Rows | undefined): Graph {
+  const { batch, classes } = of.problem.target;
   const maps = mapsGraph(of, count, rows);
   const index = input([batch], "i32", "target");
   const first = maps.inputs.at(-1)!;
   const numbers = expandDims(add(first, iota(count)), 1);
-  const rival = expandDims(logicalAnd(less(numbers, classes), notEqual(numbers, index)), 2);
-  const names = ["own", "above", "below", ...(center ? ["total"] : [])];
+  const exists = less(numbers, classes);
+  const rival = expandDims(logicalAnd(exists, notEqual(numbers, index)), 2);
+  const ahead = (map: Node, best: Node, label: Node): Node[] => {
+    const values = select(expandDims(exists, 2), map, -BEYOND);
+    const top = max(values, 0);
+    const labels = sum(select(equal(values, top), cast(expandDims(add(numbers, classes), 2), "f32"), 0), 0);
+    const tied = select(equal(top, best), add(label, labels), label);
+    return [maximum(best, top), select(greater(top, best), labels, tied)];
+  };
   const before = maps.outputs.map((m) =>
-    names.map((name) => input([batch, numel(m.shape) / (count * batch)], "f32", name)),
+    beforeAll(of, all).map((_, i) => input([batch, numel(m.shape) / (count * batch)], "f32", `known ${i}`)),
   );
   const outputs = maps.outputs.flatMap((m, j) => {
     const map = reshape(m, [count, batch, -1]);
-    const [own, above, below, total] = before[j]!;
-    return [
-      // Zero wherever the target is not among these classes.
-      add(own!, gather(moveAxis(map, 0, 1), sub(index, first), 1, { shared: 1 })),
-      maximum(above!, max(select(rival, map, -BEYOND), 0)),
-      minimum(below!, min(select(rival, map, BEYOND), 0)),
-      ...(total ? [add(total, sum(map, 0))] : []),
-    ];
+    const known = before[j]!;
+    const [a, b, c, d] = known as [Node, Node, Node, Node];
+    const then = all
+      ? [...ahead(map, a, b), ...ahead(neg(map), c, d)]
+      : [
+          // Zero wherever the target is not among these classes.
+          add(a, gather(moveAxis(map, 0, 1), sub(index, first), 1, { shared: 1 })),
+          maximum(b, max(select(rival, map, -BEYOND), 0)),
+          minimum(c, min(select(rival, map, BEYOND), 0)),
+        ];
+    return of.center ? [...then, add(known.at(-1)!, sum(map, 0))] : then;
   });
-  return { inputs: [...maps.inputs, index, ...before.flat()], outputs };
+  return { inputs: [...maps.inputs, ...(all ? [] : [index]), ...before.flat()], outputs };
 }

@@ -8,6 +8,7 @@ import { planChunks, type ChunkPlan, type Cost } from "./chunks.ts";
 import { summedAxis, type CompetitionRules, type CompetitionTarget } from "./competition.ts";
 import { bottlenecks } from "./competition-cut.ts";
 import {
+  beforeAll,
   blockGraph,
   cutSize,
   mapShape,
@@ -33,6 +34,8 @@ export interface Run {
   /** Through a bottleneck: what makes its rows. */
   readonly rows: MadeRows | undefined;
   readonly block: Compiled<Graph>;
+  /** Maps of a block's classes as they are, where labels tie. */
+  readonly maps: () => Compiled<Graph>;
   readonly classes: ChunkPlan;
   readonly programs: readonly Compiled<Graph>[];
   readonly bytes: number;
@@ -81,10 +84,11 @@ function runThrough(of: Contestants, device: Device, { target, memoryBudget }: R
   };
   const rows = cut === problem.score ? undefined : madeRows();
   const all = target === "all";
-  const block = (count: number): Compiled<Graph> =>
-    program(`${all} ${count} ${rows?.parts} ${rows?.size}`, () => (all ? mapsGraph : blockGraph)(of, count, rows));
+  const named = (kind: string, count: number, graph: () => Graph): Compiled<Graph> =>
+    program(`${kind} ${count} ${rows?.parts} ${rows?.size}`, graph);
+  const block = (count: number): Compiled<Graph> => named(`${all}`, count, () => blockGraph(of, all, count, rows));
   // Rows stay; what is carried from block to block exists twice while one is read and the other written.
-  const kept = ((rows ? rows.parts * rows.size : 0) + (all ? 0 : center ? 4 : 3)) * mapBytes;
+  const kept = ((rows ? rows.parts * rows.size : 0) + beforeAll(of, all).length) * mapBytes;
   const { plan: classes, bytes, make } = fitting(problem.target.classes, block, () => kept);
   return {
     of,
@@ -92,6 +96,7 @@ function runThrough(of: Contestants, device: Device, { target, memoryBudget }: R
     start,
     rows,
     block: make,
+    maps: () => named("maps", classes.stepsPerChunk, () => mapsGraph(of, classes.stepsPerChunk, rows)),
     classes,
     bytes,
     programs: [start, ...(rows ? [rows.make] : []), make],

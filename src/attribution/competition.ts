@@ -4,8 +4,9 @@ import { ArgumentError, ShapeError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { formatShape, normalizeAxis, numel, sameShape, type Shape } from "../tensor/shape.ts";
 import { fill } from "../graph/leaves.ts";
+import { assertWhole } from "./checks.ts";
 import { classIndices } from "./path-inputs.ts";
-import { isArrayInput } from "./problem.ts";
+import { assertFinite, isArrayInput } from "./problem.ts";
 import { planTarget, type Target } from "./score.ts";
 import type { Attributions, Input, ModelLike, RunOptions } from "./types.ts";
 
@@ -41,13 +42,16 @@ export function checkLabels(target: Target, batch: number, classes: number): voi
   planTarget(fill([batch, classes], 0), target);
 }
 
-/** The rule itself: an element stays if no other label has more of its sign there; of equal labels each keeps it. */
+/**
+ * The rule itself: an element stays if no other label has more of its sign there; of equal labels each keeps it. Whether
+ * the own value is among those it is compared with makes no difference.
+ */
 const kept = (own: number, above: number, below: number): number =>
   (own > 0 && own >= above) || (own < 0 && own <= below) ? own : 0;
 
 /**
  * A label's share of its map.
- * @param above the largest value that another label has, for every element
+ * @param above the largest value that any other label has, for every element
  * @param below the smallest one
  * @param total sum over all labels, if their mean is subtracted
  */
@@ -64,44 +68,12 @@ export function share(
   });
 }
 
-/** The two labels that are furthest up (or down) at every element: enough to know the best of all others for any. */
-class Leaders {
-  readonly label: Int32Array;
-  readonly first: Float32Array;
-  readonly second: Float32Array;
-
-  constructor(
-    size: number,
-    readonly sign: 1 | -1,
-  ) {
-    this.label = new Int32Array(size);
-    this.first = new Float32Array(size).fill(-sign * Infinity);
-    this.second = this.first.slice();
-  }
-
-  enter(label: number, map: ArrayLike<number>): void {
-    const { sign, first, second } = this;
-    first.forEach((best, i) => {
-      const value = map[i]!;
-      if (sign * value > sign * best) {
-        second[i] = best;
-        first[i] = value;
-        this.label[i] = label;
-      } else if (sign * value > sign * second[i]!) second[i] = value;
-    });
-  }
-
-  /** The best of all labels but one. */
-  without(label: (i: number) => number): Float32Array {
-    return this.first.map((best, i) => (this.label[i] === label(i) ? this.second[i]! : best));
-  }
-}
-
 /** Labels enter with their maps [B, ...], in order. Only maps that are asked for are kept. */
 export class Contest {
   readonly #size: number;
-  readonly #high: Leaders;
-  readonly #low: Leaders;
+  /** The largest and the smallest value of all labels. */
+  readonly #high: Float32Array;
+  readonly #low: Float32Array;
   readonly #total: Float64Array | undefined;
   readonly #own: Float32Array[] = [];
   #labels = 0;
@@ -113,8 +85,8 @@ export class Contest {
     { center = false }: CompetitionRules,
   ) {
     this.#size = numel(shape);
-    this.#high = new Leaders(this.#size, 1);
-    this.#low = new Leaders(this.#size, -1);
+    this.#high = new Float32Array(this.#size).fill(-Infinity);
+    this.#low = new Float32Array(this.#size).fill(Infinity);
     if (center) this.#total = new Float64Array(this.#size);
     if (targets !== "all") this.#own.push(new Float32Array(this.#size));
   }
@@ -122,9 +94,12 @@ export class Contest {
   enter(map: ArrayLike<number>): void {
     const label = this.#labels++;
     const { targets } = this;
-    this.#high.enter(label, map);
-    this.#low.enter(label, map);
-    this.#total?.forEach((v, i, all) => (all[i] = v + map[i]!));
+    for (let i = 0; i < this.#size; i++) {
+      const value = map[i]!;
+      if (value > this.#high[i]!) this.#high[i] = value;
+      if (value < this.#low[i]!) this.#low[i] = value;
+      if (this.#total) this.#total[i]! += value;
+    }
     if (targets === "all") this.#own.push(Float32Array.from(map));
     else {
       const each = this.#size / targets.length;
@@ -135,24 +110,11 @@ export class Contest {
 
   /** Shares of the targets, [B, ...], or of all labels, [K, B, ...]. */
   result(): HostArray {
-    const { shape, targets } = this;
-    const of = (own: Float32Array, label: (i: number) => number): Float32Array =>
-      share(own, this.#high.without(label), this.#low.without(label), this.#total, this.#labels);
-    if (targets !== "all") {
-      const each = this.#size / targets.length;
-      return hostArray(
-        of(this.#own[0]!, (i) => targets[Math.floor(i / each)]!),
-        shape,
-      );
-    }
+    const shares = this.#own.map((own) => share(own, this.#high, this.#low, this.#total, this.#labels));
+    if (this.targets !== "all") return hostArray(shares[0]!, this.shape);
     const data = new Float32Array(this.#labels * this.#size);
-    this.#own.forEach((own, k) =>
-      data.set(
-        of(own, () => k),
-        k * this.#size,
-      ),
-    );
-    return hostArray(data, [this.#labels, ...shape]);
+    shares.forEach((each, k) => data.set(each, k * this.#size));
+    return hostArray(data, [this.#labels, ...this.shape]);
   }
 }
 
@@ -203,11 +165,12 @@ export interface Competed<I extends Input = Input> {
  * @returns a function that takes what the method takes; `target` is "predicted" by default
  * @throws ArgumentError when there are fewer than two classes, when the target is a function, or when it is the
  *   predicted class and the method's result has no `outputs`
- * @throws ShapeError when the method's maps do not belong to the same input
+ * @throws ShapeError when the method's maps do not belong to the same input, NumericError when they are not finite
  */
 export function compete<M extends ClassMethod>(method: M, rules: CompeteOptions = {}): CompetitiveMethod<M> {
   return async (model, input, options) => {
     const { target = "predicted" } = options;
+    if (rules.classes !== undefined) assertWhole("classes", rules.classes, 2);
     const ask = (asked: number | "all"): Promise<ClassMaps> =>
       method(model, input, { ...options, target: asked } as never);
     const inTurn = rules.classes !== undefined;
@@ -250,9 +213,11 @@ const withoutAxis = (shape: Shape, rules: CompetitionRules): Shape => {
 };
 
 /** A map of one class, with the axis summed that the rules name. */
-function summed({ shape: given, data }: HostArray, shape: Shape, rules: CompetitionRules): ArrayLike<number> {
+function summed(map: HostArray, shape: Shape, rules: CompetitionRules): ArrayLike<number> {
+  const { shape: given, data } = map;
   if (!sameShape(given, shape))
     throw new ShapeError(`compete: the classes have maps of shapes ${formatShape(shape)} and ${formatShape(given)}`);
+  assertFinite("compete: the map of a class", map);
   const axis = summedAxis(rules, shape);
   if (axis === undefined) return data;
   const [count, inner] = [shape[axis]!, numel(shape.slice(axis + 1))];

@@ -11,7 +11,7 @@ import { broadcastTo, sum } from "../kernels/broadcast.ts";
 import { expandDims, moveAxis, reshape } from "../kernels/movement.ts";
 import { index as indexAt, sliceAxis } from "../kernels/slice.ts";
 import { joined, parted } from "./coordinates.ts";
-import { idgiShares } from "./idgi-shares.ts";
+import { idgiShares, type Weighting } from "./idgi-shares.ts";
 import {
   addMeans,
   aligned,
@@ -73,7 +73,7 @@ export function traceCurve(problem: Problem, curve: Curve): TracedCurve {
 export const straight: Curve = ({ baseline, input: x, alpha }) => add(baseline, mul(alpha, sub(x, baseline)));
 
 /** What is summed along a curve. Its boundary is that of the attributed values: nothing but straight lines is hoisted. */
-export function curveIntegrand(shape: PathShape, curve: TracedCurve, weighting: "gradient" | "idgi"): Integrand {
+export function curveIntegrand(shape: PathShape, curve: TracedCurve, weighting: Weighting): Integrand {
   const { endNames } = shape.problem;
   return {
     key: `curve ${weighting} ${curve.points.map(({ id }) => id).join()}`,
@@ -160,7 +160,7 @@ function gainChunk(shape: PathShape, curve: TracedCurve, m: number, steps: numbe
   };
 }
 
-function finale(shape: PathShape, m: number, weighting: "gradient" | "idgi"): PathGraph {
+function finale(shape: PathShape, m: number, weighting: Weighting): PathGraph {
   const { problem } = shape;
   const lead = leadOf(shape, m);
   const whole = joined(

@@ -1,8 +1,10 @@
 // Path integrals along any differentiable curve.
 import { ArgumentError } from "../tensor/errors.ts";
 import { hasKinks } from "../compiler/affine.ts";
+import { assertChoice } from "./checks.ts";
 import { assertExamples } from "./coordinates.ts";
 import { curveIntegrand, straight, traceCurve, type Curve } from "./curve-graphs.ts";
+import { WEIGHTINGS, type Weighting } from "./idgi-shares.ts";
 import { summarise } from "./integrated-gradients.ts";
 import { PathIntegral } from "./path.ts";
 import { assertSteps, quadrature, type Quadrature, type Rule } from "./quadrature.ts";
@@ -21,7 +23,7 @@ export interface CurvePathOptions extends Omit<PathOptions, "hoist"> {
    * What the coordinates get: `gradient` (default) times the tangent of the curve, or `idgi`, what the score gains in each
    * step, shared out by the squared derivatives at its beginning.
    */
-  readonly weighting?: "gradient" | "idgi";
+  readonly weighting?: Weighting;
 }
 
 const DEFAULT_STEPS = 50;
@@ -43,8 +45,7 @@ export async function curvePath<I extends Input>(
 ): Promise<Attribution<I>> {
   const { curve = straight, steps = DEFAULT_STEPS, weighting = "gradient", rule, onProgress } = options;
   assertSteps(steps);
-  if (weighting !== "gradient" && weighting !== "idgi")
-    throw new ArgumentError(`weighting: expected "gradient" or "idgi", got ${String(weighting)}`);
+  assertChoice("weighting", weighting, ...WEIGHTINGS);
   if (weighting === "idgi" && rule !== undefined)
     throw new ArgumentError('rule: with the weighting "idgi" nodes are equally spaced; give one or the other');
   const path = await PathIntegral.open(model, input, { ...options, hoist: false });

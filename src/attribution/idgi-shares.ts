@@ -4,6 +4,10 @@ import { abs, div, mul, square } from "../kernels/arithmetic.ts";
 import { sum } from "../kernels/broadcast.ts";
 import { equal, select } from "../kernels/choice.ts";
 
+/** What the coordinates get of a step: `gradient` times their move, or `idgi`. */
+export const WEIGHTINGS = ["gradient", "idgi"] as const;
+export type Weighting = (typeof WEIGHTINGS)[number];
+
 /**
  * g_i^2 / |g|^2 over the last axis; 0 where the gradient vanishes.
  * Scaled first: squares of the tiny gradients of a saturated probability would underflow.

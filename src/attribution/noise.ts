@@ -1,6 +1,6 @@
 // Gradients at random points around or on the way to an input: SmoothGrad, VarGrad and GradientSHAP. Each sample is a baseline
 // of a path integral that is evaluated at its first point, where all samples are rows of one batch.
-import { ArgumentError, ShapeError } from "../tensor/errors.ts";
+import { ShapeError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { formatShape, numel, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
@@ -9,6 +9,7 @@ import type { Value } from "../graph/node.ts";
 import { mul, square } from "../kernels/arithmetic.ts";
 import { reshape } from "../kernels/movement.ts";
 import { modelOutput, type Tap } from "../nn/model.ts";
+import { assertAtLeast, assertChoice, assertPositive, assertWhole } from "./checks.ts";
 import { gaussianNoise, randomNumbers, type WeightedBaseline } from "./baselines.ts";
 import { shuffled } from "./expected-gradients.ts";
 import { gradientIntegrand } from "./path-graphs.ts";
@@ -22,7 +23,7 @@ import {
   type PathGraph,
   type PathShape,
 } from "./path-parts.ts";
-import { isModel } from "./problem.ts";
+import { checkDeclared, isModel, namedInputs } from "./problem.ts";
 import type { GradientOptions } from "./saliency.ts";
 import type { ArrayInput, ModelLike, Plan } from "./types.ts";
 
@@ -61,10 +62,9 @@ export async function smoothGrad(
   options: SmoothGradOptions = {},
 ): Promise<NoisyGradients> {
   const { level = 0.15, sigma, samples = 50, seed = 0, statistic = "mean" } = options;
-  assertSamples(samples);
-  if (!((sigma ?? level) > 0)) throw new ArgumentError(`smoothGrad: expected noise > 0, got ${sigma ?? level}`);
-  if (!["mean", "square", "variance"].includes(statistic))
-    throw new ArgumentError(`statistic: expected "mean", "square" or "variance", got ${JSON.stringify(statistic)}`);
+  assertWhole("samples", samples, 1);
+  assertPositive(sigma === undefined ? "level" : "sigma", sigma ?? level);
+  assertChoice("statistic", statistic, "mean", "square", "variance");
   const x = await hostOf(input);
   const deviations = sigma === undefined ? ranges(x).map((r) => level * r) : ranges(x).map(() => sigma);
   const size = x.data.length / deviations.length;
@@ -108,14 +108,16 @@ export async function gradientShap(
   options: GradientShapOptions,
 ): Promise<NoisyGradients> {
   const { references, sigma = 0.1, samples = 50, seed = 0 } = options;
-  assertSamples(samples);
-  if (!(sigma >= 0)) throw new ArgumentError(`sigma: expected a number >= 0, got ${sigma}`);
+  assertWhole("samples", samples, 1);
+  assertAtLeast("sigma", sigma, 0);
   const example = input.shape.slice(1);
   if (!sameShape(references.shape.slice(1), example) || references.shape[0] === 0)
     throw new ShapeError(
       `references: expected [N, ...${formatShape(example)}] with N >= 1, got ${formatShape(references.shape)}`,
     );
   const x = await hostOf(input);
+  const name = Object.keys(namedInputs(model, input))[0]!;
+  checkDeclared(model, { [name]: input });
   const size = numel(example);
   const random = randomNumbers(seed);
   const strata = Array.from({ length: x.shape[0] ?? 1 }, () => shuffled(samples, random));
@@ -128,11 +130,11 @@ export async function gradientShap(
     const start = (i: number): number => references.data[drawn[Math.floor(i / size)]!.row + (i % size)]!;
     const way = (i: number): number => x.data[i]! + sigma * noise.data[i]! - start(i);
     const point = like(x, (i) => start(i) + drawn[Math.floor(i / size)]!.alpha * way(i));
-    return { baseline: { point, factor: like(x, (i) => -way(i)) } };
+    return { baseline: { [name]: point, [FACTOR]: like(x, (i) => -way(i)) } };
   });
-  const pair = { point: input, factor: like(x, () => 0) };
+  const pair = { [name]: input, [FACTOR]: like(x, () => 0) };
   const { totals, ...result } = await meanOverSamples(
-    withFactor(model, options.output),
+    withFactor(model, name, options.output),
     pair,
     { ...options, baseline },
     factorIntegrand,
@@ -140,18 +142,21 @@ export async function gradientShap(
   return { attributions: totals[0]!, ...result };
 }
 
+/** Not a name that an input of a model has. */
+const FACTOR = " factor";
+
 const factored = new WeakMap<ModelLike, Map<string | undefined, ModelLike>>();
 
 /** The model with a second input that it does not read: its difference between both ends is what gradients are multiplied with. */
-function withFactor(model: ModelLike, output: string | undefined): ModelLike {
+function withFactor(model: ModelLike, name: string, output: string | undefined): ModelLike {
   const known = factored.get(model) ?? new Map<string | undefined, ModelLike>();
   factored.set(model, known);
   const made: ModelLike =
     known.get(output) ??
     ((inputs: Readonly<Record<string, Value>>, tap: Tap = (_name, value) => value) => {
-      const x = inputs["point"]!;
+      const x = inputs[name]!;
       return isModel(model)
-        ? modelOutput(model, { [model.inputs[0]!.name]: x }, output, tap)
+        ? modelOutput(model, { [name]: x }, output, tap)
         : (model as (x: Value, tap: Tap) => Value)(x, tap);
     });
   known.set(output, made);
@@ -213,11 +218,6 @@ function meanIntegrand(
   };
   const results = key === "moments" ? ["the mean gradient", "the mean squared gradient"] : ["the attribution"];
   return { ...gradients, key, results, finale };
-}
-
-function assertSamples(samples: number): void {
-  if (!Number.isInteger(samples) || samples < 1)
-    throw new ArgumentError(`samples: expected a whole number >= 1, got ${samples}`);
 }
 
 const hostOf = (x: ArrayInput): Promise<HostArray> => (x instanceof Tensor ? x.read() : Promise.resolve(x));

@@ -1,9 +1,8 @@
 // Integrated gradients of small dense networks by one kernel: recognises such networks in what was traced, and builds a
-// program for them that takes what the general one takes. Loaded only where a network might be one.
+// program for them that takes what the general one takes.
 import { ArgumentError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
-import type { Device } from "../tensor/device.ts";
 import { jvpGraph } from "../autograd/jvp.ts";
 import { base } from "../compiler/regions.ts";
 import { capabilitiesOf } from "../compiler/tuning.ts";
@@ -28,11 +27,11 @@ import {
 } from "../kernels/mlp-path.ts";
 import { reshape, transpose } from "../kernels/movement.ts";
 import { endNodesOf, type WholeSize } from "./path-whole.ts";
-import type { PathGraph, PathShape } from "./path-parts.ts";
+import type { PathGraph } from "./path-parts.ts";
+import type { PathIntegral } from "./path.ts";
 import { compiled, type Compiled } from "./programs.ts";
 import type { Problem } from "./problem.ts";
 import { classScores } from "./score.ts";
-import type { PathOptions } from "./types.ts";
 
 /** A dense network: all layers but the last have the same activation, and the score is that of a class. */
 interface Mlp {
@@ -159,25 +158,39 @@ function literal(value: number, node?: Node): string | undefined {
   return Number.isFinite(single) && node?.dtype !== "i32" ? `f32(${single})` : undefined;
 }
 
-interface Asked extends Pick<PathOptions, "kernel"> {
+/** What computes a path integral by kernels of its own; undefined leaves it to the usual ones. */
+export type PathKernel = (
+  path: Pick<PathIntegral, "device" | "shape" | "starting">,
+  /** Absent if something else than gradients is integrated. */
+  size: WholeSize | undefined,
   /** Whether a program takes no more than one submit may. */
-  fits(made: Compiled<PathGraph>): boolean;
+  fits: (made: Compiled<PathGraph>) => boolean,
+) => Compiled<PathGraph> | undefined;
+
+export interface WholeNetworkOptions {
+  /** Where it fits, whether or not it is expected to be faster; elsewhere an error says why it does not. Default false. */
+  readonly always?: boolean;
 }
 
 /**
- * The program that integrates by one kernel; undefined where kernels for each layer are faster, or the only way.
- * @param size undefined if something else than gradients is integrated
- * @throws ArgumentError if the kernel is asked for and the network, or the number of its units, does not fit
+ * The option `kernel` of integrated and expected gradients: forward pass, backward pass and sum over nodes of a small dense
+ * network (up to 8 layers with one elementwise activation between them, about 1000 units) by one kernel, with one dispatch
+ * that packs the weights. Default: where it is expected to be faster, which is on GPUs; see docs/performance.md.
+ * @throws ArgumentError with `always`, when run, if the network, or the number of its units, does not fit
  */
-export function mlpProgram(
-  device: Device,
-  shape: PathShape,
-  starting: readonly Node[],
+export const wholeNetwork =
+  ({ always = false }: WholeNetworkOptions = {}): PathKernel =>
+  (path, size, fits) =>
+    mlpProgram(path, size, fits, always);
+
+function mlpProgram(
+  { device, shape, starting }: Parameters<PathKernel>[0],
   size: WholeSize | undefined,
-  { kernel, fits }: Asked,
+  fits: (made: Compiled<PathGraph>) => boolean,
+  always: boolean,
 ): Compiled<PathGraph> | undefined {
   const refuse = (why: string): undefined => {
-    if (kernel === "whole") throw new ArgumentError(`kernel: "whole" is for small dense networks; ${why}`);
+    if (always) throw new ArgumentError(`kernel: wholeNetwork() is for small dense networks; ${why}`);
     return undefined;
   };
   if (!size) return refuse("this method does not integrate gradients");
@@ -192,7 +205,7 @@ export function mlpProgram(
   const capabilities = capabilitiesOf(device);
   const shares = mlpShares(extents, capabilities);
   if (!shares) return refuse(`layers of ${widths.join(", ")} units are too many for its memory`);
-  if (kernel !== "whole" && !prefersMlpPath(extents, shares, capabilities)) return undefined;
+  if (!always && !prefersMlpPath(extents, shares, capabilities)) return undefined;
   const key = `mlp ${JSON.stringify(size)}`;
   const made = compiled(problem, device, key, () => mlpGraph(problem, network, extents, shares, size));
   return fits(made) ? made : refuse("all nodes together exceed one submit");

@@ -3,7 +3,6 @@ import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
-import { reachable } from "../graph/trace.ts";
 import type { Program, ProgramOptions } from "../compiler/program.ts";
 import { assertArrays, baselineSet, placeholders, startingValues, type BaselineSet } from "./baseline-set.ts";
 import { limitsOf } from "./chunks.ts";
@@ -38,12 +37,6 @@ export interface PathTask {
   /** Called with the number of evaluations that were encoded. */
   readonly progress?: ((done: number) => void) | undefined;
 }
-
-/** Whether one kernel may compute the whole network: few nodes, and products. */
-const mayBeDense = ({ score, ends }: Problem): boolean => {
-  const nodes = ends.length === 1 ? reachable([score]) : [];
-  return nodes.length < 100 && nodes.some(({ primitive }) => primitive.name === "matmul");
-};
 
 /** A model, an input and its baselines, on the device: ready to be integrated with any number of nodes. */
 export class PathIntegral {
@@ -113,24 +106,14 @@ export class PathIntegral {
     const { options } = this;
     if (this.starting.every(({ dtype }) => dtype !== "f32")) assertArrays(options.baseline);
     const { integrand = gradientIntegrand(this.shape) } = task;
-    const whole = (await this.#mlp(points, task)) ?? this.whole(points, integrand);
+    const fits = (made: Compiled<PathGraph>): boolean => this.#exceeded(made).length === 0;
+    const whole =
+      options.kernel?.(this, task.integrand ? undefined : this.#size(points), fits) ?? this.whole(points, integrand);
     if (whole) return this.#integrateAtOnce(whole, points, integrand, task);
     const { integrateInChunks, packSaved } = await import("./path-chunks.ts");
     const packed = this.whole(points, integrand, packSaved);
     if (packed) return this.#integrateAtOnce(packed, points, integrand, task);
     return integrateInChunks(this, points, { ...task, integrand });
-  }
-
-  /** The program of a network that one kernel computes, if this is one. */
-  async #mlp(points: PathPoints, { integrand }: PathTask): Promise<Compiled<PathGraph> | undefined> {
-    const { device, shape, starting, options, problem } = this;
-    const { kernel } = options;
-    // It is never chosen on software adapters: kernels/mlp-path.ts says why.
-    const possible = !kernel && !integrand && !device.info.software && mayBeDense(problem);
-    if (kernel !== "whole" && !possible) return undefined;
-    const { mlpProgram } = await import("./path-mlp.ts");
-    const fits = (made: Compiled<PathGraph>): boolean => this.#exceeded(made).length === 0;
-    return mlpProgram(device, shape, starting, integrand ? undefined : this.#size(points), { kernel, fits });
   }
 
   async #integrateAtOnce(

@@ -3,19 +3,15 @@ import { ArgumentError, ShapeError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { formatShape, numel } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { assertAtLeast, assertChoice } from "./checks.ts";
 import type { BaselineRecipe } from "./baselines.ts";
+import { entry } from "./competition.ts";
 import {
   integratedGradients,
   type IntegratedGradientsOptions,
   type IntegratedGradientsResult,
 } from "./integrated-gradients.ts";
-import {
-  assertAtLeast,
-  pictureOf,
-  segmentations,
-  type PictureOptions,
-  type SegmentationsOptions,
-} from "./superpixels.ts";
+import { pictureOf, segmentations, type PictureOptions, type SegmentationsOptions } from "./superpixels.ts";
 import type { ArrayInput, ModelLike } from "./types.ts";
 
 export interface RegionOptions extends PictureOptions {
@@ -63,6 +59,7 @@ export function rankRegions(
   const { dilation = 5, minArea = 50, areaThreshold = 1, reduce = "max", layout } = options;
   assertAtLeast("dilation", dilation, 0);
   assertAtLeast("minArea", minArea, 1);
+  assertChoice("reduce", reduce, "max", "sum");
   if (!(areaThreshold >= 0 && areaThreshold <= 1))
     throw new ArgumentError(`areaThreshold: expected a fraction from 0 to 1, got ${areaThreshold}`);
   const { height, width, channels, data } = pictureOf("attributions", attributions, layout);
@@ -209,10 +206,8 @@ export async function xrai(model: ModelLike, input: ArrayInput, options: XraiOpt
   return { ...result, ranked: examplesOf(result.attributions).map((map, b) => rankRegions(map, parts[b]!, options)) };
 }
 
-const examplesOf = ({ shape, data }: HostArray): HostArray[] => {
-  const size = numel(shape.slice(1));
-  return Array.from({ length: shape[0]! }, (_, b) => hostArray(data.slice(b * size, (b + 1) * size), shape.slice(1)));
-};
+const examplesOf = (array: HostArray): HostArray[] =>
+  Array.from({ length: array.shape[0]! }, (_, b) => entry(array, b));
 
 /** Every example filled with its least or largest value. */
 const extreme =

@@ -1,5 +1,6 @@
 // Coalitions of players as bit masks, and how they are drawn.
 import { ArgumentError, LimitError } from "../tensor/errors.ts";
+import { assertChoice, assertWhole } from "./checks.ts";
 import { randomNumbers } from "./baselines.ts";
 import { shuffled } from "./expected-gradients.ts";
 
@@ -41,7 +42,7 @@ export interface CoalitionOptions {
 }
 
 /** Most players whose coalitions are enumerated: 4096 rows of one batch. */
-export const MAX_ENUMERATED = 12;
+const MAX_ENUMERATED = 12;
 
 export const wordsFor = (players: number): number => Math.max(1, Math.ceil(players / 32));
 
@@ -78,17 +79,14 @@ export const everyCoalition = (players: number): Coalitions => ({
 export function sampledCoalitions(players: number, options: CoalitionOptions): WeightedCoalitions {
   const { sampling = "proportional", perSize = players, seed = 0 } = options;
   const sizes = options.sizes ?? Array.from({ length: players }, (_, s) => s);
-  const draw = drawers[sampling] as Drawer | undefined;
-  if (!draw)
-    throw new ArgumentError(`sampling: expected one of ${SAMPLINGS.join(", ")}, got ${JSON.stringify(sampling)}`);
-  if (!Number.isInteger(perSize) || perSize < 1)
-    throw new ArgumentError(`perSize: expected a whole number >= 1, got ${perSize}`);
+  assertChoice("sampling", sampling, ...SAMPLINGS);
+  assertWhole("perSize", perSize, 1);
   const wrong = sizes.find((s) => !Number.isInteger(s) || s < 0 || s >= players);
   if (sizes.length === 0 || wrong !== undefined || new Set(sizes).size < sizes.length)
     throw new ArgumentError(
       `sizes: expected different whole numbers from 0 to ${players - 1}, got ${sizes.join(", ") || "none"}`,
     );
-  const drawn = draw(players, perSize, randomNumbers(seed));
+  const drawn = drawers[sampling](players, perSize, randomNumbers(seed));
   const bySize = sizes.map((size) => (size === 0 ? [[]] : drawn(size)));
   return {
     ...coalitionsOf(bySize.flat(), players),

@@ -2,11 +2,11 @@
 // players make.
 import { hasKinks } from "../compiler/affine.ts";
 import type { HostArray } from "../tensor/host.ts";
-import { ArgumentError } from "../tensor/errors.ts";
+import { assertChoice } from "./checks.ts";
 import { summarise } from "./integrated-gradients.ts";
 import { quadrature, type Rule } from "./quadrature.ts";
 import { playerWeights, sampledCoalitions, type CoalitionOptions } from "./shapley-coalitions.ts";
-import { playersOf, withGame, playGradients, type GameOptions } from "./shapley-game.ts";
+import { playersOf, playGradients, withGame, type GameOptions } from "./shapley-game.ts";
 import type { Attribution, Input, ModelLike } from "./types.ts";
 
 export interface ShapleyIGOptions extends GameOptions, CoalitionOptions {
@@ -51,8 +51,7 @@ export async function shapleyIG<I extends Input>(
   options: ShapleyIGOptions = {},
 ): Promise<ShapleyIGResult<I>> {
   const { average = "all", steps = 50 } = options;
-  if (average !== "all" && average !== "excluded")
-    throw new ArgumentError(`average: expected "all" or "excluded", got ${JSON.stringify(average)}`);
+  assertChoice("average", average, "all", "excluded");
   return withGame(model, input, options, async (game) => {
     const { problem } = game.path;
     const rule = options.rule ?? (hasKinks([problem.score], problem.ends) ? "midpoint" : "gauss-legendre");

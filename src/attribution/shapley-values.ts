@@ -1,8 +1,8 @@
 // Shapley values of players by evaluating coalitions: all of them, those along random orders, or random ones by the
 // multilinear extension. No gradients: the yardsticks of what shapleyIG and other gradient methods give.
-import { ArgumentError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
+import { assertWhole } from "./checks.ts";
 import { randomNumbers } from "./baselines.ts";
 import { shuffled } from "./expected-gradients.ts";
 import { gaussLegendre } from "./quadrature.ts";
@@ -95,7 +95,7 @@ export async function sampledShapley(
   options: SampledShapleyOptions = {},
 ): Promise<SampledShapleyResult> {
   const { permutations = 100, seed = 0 } = options;
-  assertCount("permutations", permutations, 2);
+  assertWhole("permutations", permutations, 2);
   return withGame(model, input, options, async (game) => {
     const { players: n } = game;
     const random = randomNumbers(seed);
@@ -139,8 +139,8 @@ export async function owenShapley(
   options: OwenShapleyOptions = {},
 ): Promise<SampledShapleyResult> {
   const { nodes = 8, draws = 16, seed = 0 } = options;
-  assertCount("nodes", nodes, 1);
-  assertCount("draws", draws, 2);
+  assertWhole("nodes", nodes, 1);
+  assertWhole("draws", draws, 2);
   return withGame(model, input, options, async (game) => {
     const { players: n } = game;
     const everyone = Array.from({ length: n }, (_, i) => i);
@@ -203,11 +203,6 @@ class Moments {
   squaredErrors(count: number): Float64Array {
     return this.#deviations.map((d) => d / (count - 1) / count);
   }
-}
-
-function assertCount(what: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least)
-    throw new ArgumentError(`${what}: expected a whole number >= ${least}, got ${value}`);
 }
 
 /** Scores of all coalitions, one row for every entry of [B] or [K, B]. */

@@ -2,6 +2,7 @@
 import { ArgumentError, NumericError, ShapeError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { formatShape, numel, type Shape } from "../tensor/shape.ts";
+import { assertAtLeast } from "./checks.ts";
 import { blur } from "./baselines.ts";
 
 export interface PictureOptions {
@@ -54,11 +55,6 @@ export function segmentations(image: HostArray, options: SegmentationsOptions = 
   assertAtLeast("minSize", minSize, 0);
   const edges = sortedEdges(normalised(picture, range, sigma));
   return scales.map((scale) => segmented(edges, pixels, scale / 255, minSize));
-}
-
-export function assertAtLeast(name: string, value: number, least: number): void {
-  if (value >= least && value < Infinity) return;
-  throw new ArgumentError(`${name}: expected a finite number >= ${least}, got ${value}`);
 }
 
 /** Channel after channel, [C, H, W]. */

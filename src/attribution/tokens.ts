@@ -134,9 +134,16 @@ export interface PaddedTokens {
  * Texts of different lengths as one batch. Give the lengths to the layers that look at other tokens, or padding takes part.
  * @param padding id that fills up shorter texts
  * @param length T, at least the longest text; default: as long as that
- * @throws ArgumentError when there are no texts, or one is longer than `length`
+ * @throws ArgumentError when there are no texts, one is longer than `length`, or something is no list of ids
  */
 export function padTokens(texts: readonly ArrayLike<number>[], padding: number, length?: number): PaddedTokens {
+  texts.forEach((text, b) => {
+    if (typeof text !== "object")
+      throw new ArgumentError(`padTokens: text ${b} is ${String(text)}; expected a list of ids for each text`);
+    const at = Array.from(text).findIndex((id) => !Number.isInteger(id) || id < 0);
+    if (at >= 0)
+      throw new ArgumentError(`padTokens: text ${b}: token ${at} is ${text[at]}; ids are whole numbers >= 0`);
+  });
   const longest = texts.reduce((most, text) => Math.max(most, text.length), 1);
   const size = length ?? longest;
   if (texts.length === 0) throw new ArgumentError("padTokens: expected at least one text, got none");
@@ -181,6 +188,11 @@ export async function tokenInteractions(
   options: TokenInteractionsOptions = {},
 ): Promise<TokenInteractions> {
   const { layer = "embedding", baselineOf = "layer", vocabulary, ...rest } = options;
+  if (Array.isArray(input))
+    throw new ArgumentError(
+      "tokenInteractions: expected ids with a shape, got a list; use hostArray(ids, [texts, tokens], " +
+        '"i32"), or padTokens(texts, padding) for texts of different lengths',
+    );
   const arrays = namedInputs(model, input);
   checkDeclared(model, arrays);
   const known = vocabulary ?? tableOf(model, layer)?.shape[0];

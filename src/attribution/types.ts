@@ -5,6 +5,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import type { Value } from "../graph/node.ts";
 import type { Model, Tap } from "../nn/model.ts";
 import type { Baseline, WeightedBaseline } from "./baselines.ts";
+import type { PathKernel } from "./path-mlp.ts";
 import type { Score, Target } from "./score.ts";
 
 export type ArrayInput = HostArray | Tensor;
@@ -56,10 +57,10 @@ export interface PathOptions extends RunOptions, ScoreOptions {
   /** Whether linear work is hoisted out of the steps (exact up to rounding). Default true. */
   readonly hoist?: boolean;
   /**
-   * How gradients are integrated. `whole`: by one kernel for the whole network, which small dense ones have (an error for
-   * others); `layers`: by kernels for each layer. Default: what is expected to be faster; see `plan.kernel` of the result.
+   * What integrates gradients where it can: {@link wholeNetwork}, one kernel for a whole small dense network. Default: kernels
+   * for each layer. See `plan.kernel` of the result.
    */
-  readonly kernel?: "whole" | "layers";
+  readonly kernel?: PathKernel;
 }
 
 /** What ran. */

@@ -1,14 +1,15 @@
 // Which kernel computes a convolution, and the numbers it gets. Forward and input gradient share their kernels: both are
-// correlations, see wgsl/conv_dense.wgsl.
+// correlations, see wgsl/conv_slide.wgsl.
 import type { Shape } from "../tensor/shape.ts";
 import { numel } from "../tensor/shape.ts";
-import type { KernelCall } from "../graph/primitive.ts";
-import conv_dense from "./wgsl/conv_dense.wgsl";
+import type { Capabilities, KernelCall } from "../graph/primitive.ts";
+import { sharing } from "./quads.ts";
 import conv_depthwise_weight_grad from "./wgsl/conv_depthwise_weight_grad.wgsl";
 import conv_pointwise from "./wgsl/conv_pointwise.wgsl";
 import conv_pointwise_grad from "./wgsl/conv_pointwise_grad.wgsl";
-import conv_rows from "./wgsl/conv_rows.wgsl";
-import conv_weight_grad from "./wgsl/conv_weight_grad.wgsl";
+import conv_single from "./wgsl/conv_single.wgsl";
+import conv_slide from "./wgsl/conv_slide.wgsl";
+import conv_weight_slide from "./wgsl/conv_weight_slide.wgsl";
 import type { Window } from "./window.ts";
 
 /** A convolution in full: one set of attributes for forward, input gradient and weight gradient. */
@@ -36,10 +37,19 @@ export interface ConvSizes {
 }
 
 const LANES = 64;
-/** Tiles of one invocation, as written in the kernels of pointwise convolutions and weight gradients. */
+/** Invocations of a workgroup on software adapters: few, so that small layers spread over the cores. */
+const FEW_LANES = 8;
+/** Output channels and pixels of one invocation, as written in the kernels of pointwise convolutions. */
 const CHANNELS = 8;
 const PIXELS = 8;
-const WEIGHT_CHANNELS = 4;
+/** Outputs of a run, and input channels of a weight gradient, in the kernels that slide. */
+const QUAD = 4;
+/** Runs of an invocation where subgroups share weights: more would gain nothing. */
+const QUAD_RUNS = 2;
+/** Outputs that a weight gradient takes at once. */
+const PAIR = 2;
+/** Taps of a row that these kernels can take at once. */
+const MOST_TAPS = 5;
 const tiles = (n: number, size: number): number => Math.ceil(n / size);
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
@@ -54,91 +64,181 @@ const flopsOf = (attrs: ConvAttrs, s: ConvSizes): number =>
   numel(attrs.kernel) *
   numel(s.output);
 
+/** A call with the number of invocations as the last of its uniforms. */
 function call(wgsl: string, uniforms: readonly number[], invocations: number, flops: number): KernelCall {
-  return { wgsl, uniforms: [...uniforms, invocations], workgroups: Math.ceil(invocations / LANES), flops };
+  return { wgsl, uniforms: [...uniforms, invocations], workgroups: tiles(invocations, LANES), flops };
 }
 
 const isPointwise = (attrs: ConvAttrs): boolean =>
   [...attrs.kernel, ...attrs.stride].every((n) => n === 1) && attrs.padding.every((n) => n === 0);
 
 /** The kernel of a forward convolution, or of its transpose in x. */
-export function dataCall(attrs: ConvAttrs, s: ConvSizes, backward: boolean): KernelCall {
+export function dataCall(
+  attrs: ConvAttrs,
+  s: ConvSizes,
+  backward: boolean,
+  { software, quads }: Pick<Capabilities, "software" | "quads">,
+): KernelCall {
+  const { groups, kernel, repeat } = attrs;
   const [m, k] = backward ? [s.inChannels, s.outChannels] : [s.outChannels, s.inChannels];
-  const planes = [s.planes[0], attrs.repeat[0], s.planes[1], attrs.repeat[1]];
-  const rows = Math.max(1, attrs.lead) * s.images * attrs.groups;
+  const planes = [s.planes[0], repeat[0], s.planes[1], repeat[1]];
+  const lead = Math.max(1, attrs.lead);
   const flops = flopsOf(attrs, s);
   const pixels = numel(s.output);
   if (isPointwise(attrs) && pixels % 4 === 0 && s.inChannels % 4 === 0) {
     const [mTiles, pTiles] = [tiles(m, CHANNELS), tiles(pixels, PIXELS)];
-    const uniforms = [s.images, attrs.groups, m, k, pixels, mTiles, pTiles, ...planes];
-    return call(backward ? conv_pointwise_grad : conv_pointwise, uniforms, rows * mTiles * pTiles, flops);
+    const uniforms = [s.images, groups, m, k, pixels, mTiles, pTiles, ...planes];
+    const wgsl = backward ? conv_pointwise_grad : conv_pointwise;
+    return call(wgsl, uniforms, lead * groups * s.images * mTiles * pTiles, flops);
   }
-  const TM = m === 1 ? 1 : m <= 4 ? 4 : 8;
-  const { fields, invocations } = correlation(attrs, s.output, backward, tiles(m, TM));
-  const taps = numel(attrs.kernel);
+  const [y, x] = axesOf(attrs, s.output, backward, QUAD);
+  const taps = numel(kernel);
   const [perOut, perIn] = [s.inChannels * taps, taps];
   const uniforms = [
-    ...[s.images, attrs.groups, m, k, ...fields, s.outChannels * perOut],
-    ...(backward ? [perIn, perOut] : [perOut, perIn]),
-    ...planes,
+    ...[...fieldsOf(y), ...fieldsOf(x), lead, s.images, groups, m, k, Number(backward), ...planes],
+    ...[s.outChannels * perOut, ...(backward ? [perIn, perOut] : [perOut, perIn])],
   ];
-  const row = rowConstants(attrs, k, backward);
-  return { ...call(row ? conv_rows : conv_dense, uniforms, rows * invocations, flops), constants: { TM, ...row } };
-}
-
-/** From so many input channels on, four of them make a better innermost turn than a row of taps without shared columns. */
-const DEEP = 4;
-/** Taps of a row that conv_rows.wgsl can take at once. */
-const MOST_TAPS = 7;
-
-/** Constants of conv_rows.wgsl, where it is the better kernel. */
-function rowConstants(attrs: ConvAttrs, depth: number, backward: boolean) {
-  const [kernel, stride, dilation] = [attrs.kernel[1], attrs.stride[1], attrs.dilation[1]];
-  const taps = backward ? Math.ceil(kernel / (stride / gcd(stride, dilation))) : kernel;
-  const sliding = stride === 1 && dilation === 1;
-  if (taps > MOST_TAPS || (depth >= DEEP && !(sliding && taps > 1))) return undefined;
-  return { TAPS: taps, SLIDING: Number(sliding) };
-}
-
-/** The geometry fields of the uniform struct in conv_dense.wgsl, and the invocations per plane, image and group. */
-function correlation(attrs: ConvAttrs, output: readonly [number, number], backward: boolean, mTiles: number) {
-  const { input, kernel, stride, dilation, padding } = attrs;
-  const [from, to] = backward ? [output, input] : [input, output];
-  const [y, x] = ([0, 1] as const).map((axis) => {
-    const common = gcd(stride[axis], dilation[axis]);
-    return backward
-      ? {
-          phases: stride[axis],
-          move: 1,
-          tap: stride[axis] / common,
-          step: dilation[axis] / common,
-          offset: padding[axis],
-        }
-      : { phases: 1, move: stride[axis], tap: 1, step: dilation[axis], offset: -padding[axis] >>> 0 };
+  const TAPS = tapsOf(x);
+  const SPARE = Number(x.kernel % (x.skip * TAPS) !== 0);
+  const LANES = lanesOf(software);
+  const phases = lead * groups * y.phases * x.phases;
+  const runs = s.images * y.runs * x.runs;
+  const tile = (TM: number, RUNS: number): KernelCall => ({
+    wgsl: m === 1 ? conv_single : conv_slide,
+    uniforms,
+    workgroups: tiles(phases * tiles(m, TM) * tiles(runs, RUNS), LANES),
+    flops,
+    constants: { ...(m > 1 && { TM }), RUNS, TAPS, SPARE, LANES },
   });
-  const rows = tiles(to[0], y!.phases);
-  const xTiles = tiles(tiles(to[1], x!.phases), PIXELS);
-  const both = (name: "phases" | "move" | "tap" | "step" | "offset") => [y![name], x![name]];
-  const fields = [
-    ...[...from, ...to, ...kernel, ...both("phases"), rows, mTiles, xTiles],
-    ...[...both("move"), ...both("tap"), ...both("step"), ...both("offset"), ...dilation, backward ? 1 : 0],
-  ];
-  return { fields, invocations: mTiles * rows * xTiles * y!.phases * x!.phases };
+  const inQuads = (TM: number, RUNS: number): KernelCall => ({
+    ...tile(TM, RUNS),
+    wgsl: sharing(conv_slide),
+    workgroups: phases * tiles(m, TM) * tiles(runs, 4 * RUNS),
+    constants: { TM, RUNS, TAPS, SPARE, LANES: 4, QUADS: 1 },
+    needs: "quads",
+  });
+  const TM = channelsOf(m);
+  if (!software) return tile(TM, 2);
+  const best = quads && m > 1 ? inQuads(TM, QUAD_RUNS) : tile(TM, mostRuns(TM, TAPS));
+  return { ...best, quick: tile(Math.min(TM, 4), 1) };
 }
+
+/** Output channels of an invocation. */
+const channelsOf = (m: number): number => (m === 1 ? 1 : m <= 4 ? 4 : 8);
+const lanesOf = (software: boolean): number => (software ? FEW_LANES : LANES);
+
+/**
+ * Runs of an invocation, as many as a software adapter can hold: beyond, the loop outgrows the processor's cache for
+ * instructions and takes twice the time. A GPU has registers for two.
+ */
+function mostRuns(TM: number, TAPS: number): number {
+  if (TM === 1 || TAPS < 3) return 4;
+  if (TM === 4) return TAPS === 3 ? 4 : 3;
+  return TAPS === 3 ? 3 : 2;
+}
+
+/** Taps of a row that are taken at once, all from one class of taps that are `skip` apart. */
+function tapsOf({ kernel, skip }: Axis): number {
+  const perClass = tiles(kernel, skip);
+  return tiles(perClass, tiles(perClass, MOST_TAPS));
+}
+
+/** One axis of a correlation, see `Axis` in wgsl/conv_slide.wgsl. */
+interface Axis {
+  readonly extent: number;
+  readonly outputs: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly offset: number;
+  readonly phases: number;
+  readonly skip: number;
+  readonly pace: number;
+  readonly reach: number;
+  readonly runs: number;
+  readonly classes: number;
+}
+
+/** Rows and columns of a correlation in which an invocation computes `width` neighbouring columns at once. */
+const axesOf = (
+  attrs: ConvAttrs,
+  output: readonly [number, number],
+  backward: boolean,
+  width: number,
+): [Axis, Axis] => [axisOf(attrs, output, backward, 0, 1), axisOf(attrs, output, backward, 1, width)];
+
+function axisOf(
+  attrs: ConvAttrs,
+  output: readonly [number, number],
+  backward: boolean,
+  axis: 0 | 1,
+  width: number,
+): Axis {
+  const [kernel, stride, dilation] = [attrs.kernel[axis], attrs.stride[axis], attrs.dilation[axis]];
+  const [input, padding] = [attrs.input[axis], attrs.padding[axis]];
+  const [extent, outputs] = backward ? [output[axis], input] : [input, output[axis]];
+  const common = gcd(stride, dilation);
+  // Only columns slide: rows of a forward convolution need neither classes of taps nor outputs that are apart.
+  const apart = axis === 1 ? dilation / common : 1;
+  const skip = backward || axis === 1 ? stride / common : 1;
+  const phases = backward ? stride * apart : apart;
+  const reach = backward ? dilation / common : axis === 1 ? stride * apart : dilation;
+  return {
+    ...{ extent, outputs, kernel, stride, dilation, offset: (backward ? padding : -padding) >>> 0, phases, skip },
+    pace: backward ? apart : stride * apart,
+    reach,
+    runs: tiles(tiles(outputs, phases), width),
+    // In a transpose the phase of the outputs decides which class they meet.
+    classes: backward ? 1 : Math.min(skip, kernel),
+  };
+}
+
+const fieldsOf = (a: Axis): number[] => [
+  ...[a.extent, a.outputs, a.kernel, a.stride, a.dilation, a.offset, a.phases, a.skip, a.pace, a.reach, a.runs],
+  a.classes,
+];
+
+/** Invocations of a weight gradient, before it is split over images. */
+export function weightInvocations(attrs: ConvAttrs, s: ConvSizes): number {
+  const { groups, kernel } = attrs;
+  const lead = Math.max(1, attrs.lead) * groups * kernel[0];
+  if (isDepthwise(attrs, s)) return lead * s.outChannels * kernel[1];
+  const [, x] = axesOf(attrs, s.output, false, PAIR);
+  return lead * slidingTiles(s, x, weightRows(s), tapsOf(x));
+}
+
+const isDepthwise = ({ groups }: ConvAttrs, { inChannels }: ConvSizes): boolean => inChannels === 1 && groups > 1;
+/** Output channels of an invocation of wgsl/conv_weight_slide.wgsl. */
+const weightRows = ({ outChannels }: ConvSizes): number => (outChannels <= 4 ? 4 : 8);
+/** Tiles of wgsl/conv_weight_slide.wgsl for a row of taps. */
+const slidingTiles = (s: ConvSizes, { kernel, skip, classes }: Axis, TM: number, TAPS: number): number =>
+  tiles(s.outChannels, TM) * tiles(s.inChannels, QUAD) * classes * tiles(kernel, skip * TAPS);
 
 /** The kernel of a weight gradient. */
-export function weightCall(attrs: ConvAttrs, s: ConvSizes): KernelCall {
-  const depthwise = s.inChannels === 1 && attrs.groups > 1;
-  const mTiles = tiles(s.outChannels, CHANNELS);
-  const cTiles = tiles(s.inChannels, WEIGHT_CHANNELS);
+export function weightCall(attrs: ConvAttrs, s: ConvSizes, software: boolean): KernelCall {
   const { input, kernel, stride, padding, dilation, groups, repeat } = attrs;
-  const uniforms = [
-    ...[s.images, groups, s.outChannels, s.inChannels, ...input, ...s.output, ...kernel, ...stride],
-    ...[padding[0], padding[1], ...dilation, mTiles, cTiles, s.planes[0], repeat[0], s.planes[1], repeat[1]],
-  ];
-  const perGroup = (depthwise ? s.outChannels : mTiles * cTiles) * numel(kernel);
-  const wgsl = depthwise ? conv_depthwise_weight_grad : conv_weight_grad;
-  return call(wgsl, uniforms, Math.max(1, attrs.lead) * groups * perGroup, flopsOf(attrs, s));
+  const planes = [s.planes[0], repeat[0], s.planes[1], repeat[1]];
+  const flops = flopsOf(attrs, s);
+  if (isDepthwise(attrs, s)) {
+    const uniforms = [
+      ...[s.images, groups, s.outChannels, s.inChannels, ...input, ...s.output, ...kernel, ...stride],
+      ...[padding[0], padding[1], ...dilation, ...planes],
+    ];
+    return call(conv_depthwise_weight_grad, uniforms, weightInvocations(attrs, s), flops);
+  }
+  const [y, x] = axesOf(attrs, s.output, false, PAIR);
+  const lead = Math.max(1, attrs.lead);
+  const LANES = lanesOf(software);
+  const tile = (TM: number, TAPS: number): KernelCall => ({
+    wgsl: conv_weight_slide,
+    uniforms: [...[...fieldsOf(y), ...fieldsOf(x), lead, s.images, groups, s.outChannels, s.inChannels, ...planes]],
+    workgroups: tiles(lead * groups * kernel[0] * slidingTiles(s, x, TM, TAPS), LANES),
+    flops,
+    constants: { TM, TAPS, LANES },
+  });
+  const best = tile(weightRows(s), tapsOf(x));
+  // Each tap is a sum of its own, so that the number of taps at once changes nothing.
+  return software ? { ...best, quick: tile(4, 1) } : best;
 }
 
 /** Shape without a leading axis of planes. */

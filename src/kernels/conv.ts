@@ -6,7 +6,7 @@ import { formatShape, numel, sameShape, type Shape } from "../tensor/shape.ts";
 import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
 import { apply, is, type Node, type Value } from "../graph/node.ts";
 import { primitive, type Primitive } from "../graph/primitive.ts";
-import { dataCall, inner, weightCall, type ConvAttrs, type ConvSizes } from "./conv-call.ts";
+import { dataCall, inner, weightCall, weightInvocations, type ConvAttrs, type ConvSizes } from "./conv-call.ts";
 import { matmul } from "./matmul.ts";
 import { broadcastPrimitive, broadcastTo, sum } from "./broadcast.ts";
 import { reshape } from "./movement.ts";
@@ -79,9 +79,10 @@ function convolution(name: string, roles: readonly [Role, Role], result: Role): 
     lowering: {
       kind: "kernel",
       long: true,
-      call({ inputs, attrs }) {
+      call({ inputs, attrs }, capabilities) {
         const sizes = sizesOf(name, roles, inputs, attrs);
-        return result === "w" ? weightCall(attrs, sizes) : dataCall(attrs, sizes, result === "x");
+        if (result === "w") return weightCall(attrs, sizes, capabilities.software);
+        return dataCall(attrs, sizes, result === "x", capabilities);
       },
     },
     multilinear: true,
@@ -157,8 +158,7 @@ function weightGrad(x: Planes, y: Planes, attrs: ConvAttrs): Node {
   if (attrs.lead > 0) return apply(convWeightGradPrimitive, [x.node, y.node], all);
   const sizes = sizesOf("convWeightGrad", ["x", "y"], [x.node, y.node], attrs);
   const { images } = sizes;
-  const { workgroups } = weightCall(attrs, sizes);
-  const wanted = Math.ceil(ENOUGH_INVOCATIONS / (workgroups * 64));
+  const wanted = Math.ceil(ENOUGH_INVOCATIONS / weightInvocations(attrs, sizes));
   let parts = Math.min(wanted, images);
   while (images % parts !== 0) parts++;
   if (parts <= 1) return apply(convWeightGradPrimitive, [x.node, y.node], all);

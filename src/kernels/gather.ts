@@ -18,6 +18,8 @@ type GatherAttrs = { readonly axis: number; readonly shared: number };
 type ScatterAttrs = GatherAttrs & { readonly size: number };
 
 const WORKGROUP = 64;
+/** Outputs of one invocation of scatter_add.wgsl. */
+const SCATTERED = 16;
 
 // ---- gather --------------------------------------------------------------------------------------------------------
 
@@ -151,13 +153,14 @@ export const scatterAddPrimitive: Primitive<ScatterAttrs> = /* @__PURE__ */ prim
     kind: "kernel",
     prologues: { 1: "updates" },
     call({ inputs: [indices], shape, attrs: { axis, shared, size } }) {
-      const outputs = numel(shape);
       const count = numel(indices!.shape.slice(shared));
+      const after = numel(shape.slice(axis + 1));
+      const blocks = numel(shape.slice(0, axis + 1)) * Math.ceil(after / SCATTERED);
       return {
         wgsl: scatterAddWgsl,
-        uniforms: [outputs, count, size, numel(shape.slice(axis + 1)), numel(shape.slice(shared, axis))],
-        workgroups: Math.ceil(outputs / WORKGROUP),
-        flops: outputs * count,
+        uniforms: [blocks, count, size, after, numel(shape.slice(shared, axis))],
+        workgroups: Math.ceil(blocks / WORKGROUP),
+        flops: blocks * count,
       };
     },
   },

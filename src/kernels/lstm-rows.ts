@@ -83,7 +83,7 @@ export const unpack = (x: Node, size: number): [Node, Node] => {
  * Positions start to stop of the last axis. Cotangents of packed results come as sums of padded parts, and their tangents
  * joined: those parts are returned as they are, so that no kernel has to take them apart again.
  */
-function part(x: Node, start: number, stop: number): Node {
+export function part(x: Node, start: number, stop: number): Node {
   if (is(x, addPrimitive)) return add(part(x.inputs[0]!, start, stop), part(x.inputs[1]!, start, stop));
   const pieces = piecesOf(x);
   const whole = pieces?.find(({ first, last }) => start === first && stop === last);

@@ -239,6 +239,12 @@ function thirdTangent(point: readonly Node[], moves: readonly Tangent[], attrs: 
 export type GateOrder = "ifgo" | "igfo" | "iofg";
 const ORDERS: readonly string[] = ["ifgo", "igfo", "iofg"];
 
+/** @throws ArgumentError for an order that is none of the three */
+export function assertGateOrder(op: string, order: GateOrder): void {
+  if (!ORDERS.includes(order))
+    throw new ArgumentError(`${op}: expected a gate order of ${ORDERS.join(", ")}, got "${String(order)}"`);
+}
+
 export interface LstmCellOptions {
   /** "ifgo" (default; PyTorch, Keras, TensorFlow.js layers), "igfo" (TensorFlow BasicLSTMCell: i, j, f, o) or "iofg" (ONNX). */
   readonly order?: GateOrder;
@@ -253,8 +259,7 @@ export interface LstmCellOptions {
  * @throws ArgumentError for an order that is none of the three
  */
 export function lstmCell(gates: Operand, c: Operand, { order = "ifgo" }: LstmCellOptions = {}): Value {
-  if (!ORDERS.includes(order))
-    throw new ArgumentError(`lstmCell: expected a gate order of ${ORDERS.join(", ")}, got "${String(order)}"`);
+  assertGateOrder("lstmCell", order);
   const [z, state] = [lift(gates), lift(c)];
   if (z.shape.length === 0 || state.shape.length === 0)
     throw new ShapeError("lstmCell: expected gates [..., 4 n] and a cell state [..., n], got a scalar");

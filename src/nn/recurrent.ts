@@ -2,17 +2,18 @@
 // with I numbers each, H units.
 import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
-import { fill, iota, lift, type Operand } from "../graph/leaves.ts";
-import type { Value } from "../graph/node.ts";
+import { constantPrimitive, fill, iota, lift, type Operand } from "../graph/leaves.ts";
+import { is, type Value } from "../graph/node.ts";
 import { add, mul, sub } from "../kernels/arithmetic.ts";
 import { broadcastTo } from "../kernels/broadcast.ts";
 import { less, select } from "../kernels/choice.ts";
 import { sigmoid, tanh } from "../kernels/functions.ts";
-import { concat } from "../kernels/join.ts";
-import { lstmCell, type GateOrder } from "../kernels/lstm.ts";
+import { concat, pad } from "../kernels/join.ts";
+import { assertGateOrder, lstmCell, type GateOrder } from "../kernels/lstm.ts";
+import { fitsSequence, lstmSteps, MOST_UNITS } from "../kernels/lstm-sequence.ts";
 import { matmul } from "../kernels/matmul.ts";
-import { expandDims } from "../kernels/movement.ts";
-import { sliceAxis } from "../kernels/slice.ts";
+import { expandDims, transpose } from "../kernels/movement.ts";
+import { index, sliceAxis } from "../kernels/slice.ts";
 import { joinSteps, splitSteps } from "../kernels/steps.ts";
 
 /** Weights of one direction of one layer with G gates (4 in an LSTM, 3 in a GRU). */
@@ -44,6 +45,11 @@ export interface LstmOptions extends SequenceOptions {
   /** States [B, H], or [H] for all sequences, before the first step. Default: zeros. */
   readonly h?: Operand;
   readonly c?: Operand;
+  /**
+   * One dispatch for all steps (at most 256 units, no lengths), or two per step. Both give the same up to rounding. Default:
+   * what is faster, see docs/performance.md.
+   */
+  readonly kernel?: "sequence" | "steps";
 }
 
 export interface LstmResult {
@@ -63,20 +69,63 @@ export interface LstmResult {
  * @throws ArgumentError for gate orders and layouts that do not exist
  */
 export function lstmSequence(x: Operand, weights: RecurrentWeights, options: LstmOptions = {}): LstmResult {
-  const { gates: order = "ifgo", forgetBias = 0 } = options;
+  const { gates: order = "ifgo", forgetBias = 0, reverse = false } = options;
   const given = prepare("lstmSequence", 4, x, weights, options);
   const { size, batch, recur, masks } = given;
-  const projected = splitSteps(add(add(given.projected, given.recurrentBias), forgetColumns(order, size, forgetBias)));
+  assertGateOrder("lstmSequence", order);
+  const projected = add(add(given.projected, given.recurrentBias), forgetColumns(order, size, forgetBias));
   let h = stateOf("lstmSequence", "h", options.h, [batch, size]);
   let c = stateOf("lstmSequence", "c", options.c, [batch, size]);
+  if (isWhole(given, options)) return inOneDispatch(projected, given, { h, c }, order, reverse);
+  const steps = splitSteps(projected);
   const hidden: Value[] = [];
-  for (const t of stepsOf(projected.length, options.reverse)) {
-    const state = lstmCell(add(projected[t]!, recur(h)), c, { order });
+  for (const t of stepsOf(steps.length, reverse)) {
+    const state = lstmCell(add(steps[t]!, recur(h)), c, { order });
     h = masked(masks?.[t], sliceAxis(state, 1, 0, size), h);
     c = masked(masks?.[t], sliceAxis(state, 1, size, 2 * size), c);
     hidden[t] = h;
   }
   return { sequence: joinSteps(hidden), h, c };
+}
+
+/** @throws ArgumentError for a kernel that does not exist, or that cannot compute this layer */
+function isWhole({ size, masks, projected, recurrent }: Prepared, { kernel }: LstmOptions): boolean {
+  const able = !masks && size > 0 && size <= MOST_UNITS;
+  if (kernel === undefined) return able && fitsSequence(size, projected.shape[1]!, onSoftware(recurrent));
+  if (kernel === "steps" || (kernel === "sequence" && able)) return kernel === "sequence";
+  throw new ArgumentError(
+    `lstmSequence: expected the kernel "steps", or "sequence" for 1 to ${MOST_UNITS} units without lengths, ` +
+      `got "${String(kernel)}" for ${size} units${masks ? " and lengths" : ""}`,
+  );
+}
+
+/** Weights that are tensors tell the adapter; where they are inputs of a program yet to be compiled, it may be any. */
+const onSoftware = (x: Value): boolean => !is(x, constantPrimitive) || x.attrs.tensor.device.info.software;
+
+function inOneDispatch(
+  projected: Value,
+  { size, recurrent, transposeB }: Prepared,
+  { h, c }: { readonly h: Value; readonly c: Value },
+  order: GateOrder,
+  reverse: boolean,
+): LstmResult {
+  const ordered = (v: Value): Value =>
+    order === "ifgo"
+      ? v
+      : concat(
+          ["i", "f", "g", "o"].map((gate) => {
+            const at = order.indexOf(gate) * size;
+            return sliceAxis(v, -1, at, at + size);
+          }),
+          -1,
+        );
+  const [matrix, steps] = [ordered(transposeB ? transpose(recurrent) : recurrent), projected.shape[1]!];
+  const first = reverse ? steps - 1 : 0;
+  // What the state before the first step adds to it. A state of zeros adds zeros, which leave no operation behind.
+  const start = pad(expandDims(matmul(h, matrix), 1), [[0, 0], [first, steps - 1 - first], [0, 0]]); // prettier-ignore
+  const [sequence, cells] = lstmSteps(add(ordered(projected), start), matrix, c, reverse);
+  const last = (v: Value): Value => index(v, 1, reverse ? 0 : -1);
+  return { sequence, h: last(sequence), c: last(cells) };
 }
 
 function forgetColumns(order: GateOrder, size: number, value: number): Value | number {
@@ -147,6 +196,9 @@ interface Prepared {
   readonly projected: Value;
   /** [B, H] -> [B, G H], without a bias. */
   readonly recur: (h: Value) => Value;
+  /** [H, G H], or [G H, H] if `transposeB`. */
+  readonly recurrent: Value;
+  readonly transposeB: boolean;
   /** [G H], or 0. */
   readonly recurrentBias: Operand;
   /** Which sequences step t belongs to: bool [B, 1]. */
@@ -190,6 +242,8 @@ function prepare(
     size,
     projected: add(product, weights.bias ?? 0),
     recurrentBias: weights.recurrentBias ?? 0,
+    recurrent,
+    transposeB,
     recur: (h) => matmul(h, recurrent, { transposeB }),
     masks: lengths === undefined ? undefined : splitSteps(maskOf(op, lengths, batch, time)),
   };

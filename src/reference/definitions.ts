@@ -5,6 +5,7 @@ import { elementwiseDefinitions } from "./elementwise.ts";
 import { gatherDefinitions } from "./gather.ts";
 import { movementDefinitions } from "./movement.ts";
 import { recurrentDefinitions } from "./recurrent.ts";
+import { sequenceDefinitions } from "./recurrent-sequence.ts";
 import { reductionDefinitions } from "./reduction.ts";
 import { windowDefinitions } from "./window.ts";
 
@@ -16,4 +17,5 @@ export const definitions: Definitions = new Map([
   ...reductionDefinitions,
   ...gatherDefinitions,
   ...recurrentDefinitions,
+  ...sequenceDefinitions,
 ]);

@@ -21,7 +21,7 @@ interface Field<T> {
   one: T;
 }
 
-const real: Field<number> = { add: (a, b) => a + b, mul: (a, b) => a * b, sigmoid: logistic, one: 1 };
+export const real: Field<number> = { add: (a, b) => a + b, mul: (a, b) => a * b, sigmoid: logistic, one: 1 };
 
 type Dual<T> = readonly [T, T];
 
@@ -37,11 +37,11 @@ function dual<T>(of: Field<T>, zero: T, minusOne: T): Field<Dual<T>> {
   };
 }
 
-const first = dual(real, 0, -1);
+export const first = dual(real, 0, -1);
 const second = dual(first, [0, 0], [-1, 0]);
 
 /** h and c' of one unit from [i, f, g, o, c]. tanh(x) = 2 sigmoid(2 x) - 1. */
-function step<T>(of: Field<T>, minusOne: T, [i, f, g, o, c]: readonly T[]): [T, T] {
+export function step<T>(of: Field<T>, minusOne: T, [i, f, g, o, c]: readonly T[]): [T, T] {
   const tanh = (x: T): T => {
     const s = of.sigmoid(of.add(x, x));
     return of.add(of.add(s, s), minusOne);
@@ -94,12 +94,13 @@ const perUnit =
     });
   };
 
-const along = (x: readonly number[], v: readonly number[]): Dual<number>[] => x.map((value, i) => [value, v[i]!]);
+export const along = (x: readonly number[], v: readonly number[]): Dual<number>[] =>
+  x.map((value, i) => [value, v[i]!]);
 const unit = (i: number): number[] => [0, 1, 2, 3, 4].map((j) => Number(i === j));
 const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, x, i) => sum + x * b[i]!, 0);
 
 /** J^T u, one column of J at a time. */
-const pull = (x: readonly number[], u: readonly number[]): number[] =>
+export const pull = (x: readonly number[], u: readonly number[]): number[] =>
   x.map((_, i) =>
     dot(
       u,

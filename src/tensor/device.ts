@@ -269,7 +269,7 @@ export class Device {
 
   async #mapAndCopy(staging: Allocation, size: number): Promise<ArrayBuffer> {
     const { dispatches } = this.counters;
-    const kind = `${dispatches - this.#dispatchesRead} dispatches, ${size} bytes`;
+    const kind = `${dispatches - this.#dispatchesRead}/${size}`;
     this.#dispatchesRead = dispatches;
     try {
       // GPUMapMode.READ, a global that Node lacks.

@@ -1,6 +1,7 @@
 // aumann/view: explanations as pictures, charts and pages. Stand-alone: no canvas, no dependency, any runtime.
 export { type Bar, type BarChartOptions, type ColorBarOptions, barChart, colorBar } from "./bar-chart.ts";
 export { type ColorMap, blueWhiteRed, colorAt, grey, inferno, viridis } from "./color.ts";
+export { type EvaluationSectionOptions, evaluationSection } from "./evaluation-section.ts";
 export {
   type HeatMapOptions,
   type OverlayOptions,

@@ -358,6 +358,16 @@ describe("compete", () => {
     expect([...(await compete(known)(model, stored, {})).targets!.data]).toEqual([1, 0]);
   });
 
+  test("refuses maps that are not finite, and a number of classes that is none", async () => {
+    const holes = (): Promise<ClassMaps> =>
+      Promise.resolve({ attributions: hostArray([1, 2, 3, NaN], [2, 1, 2]) }); // prettier-ignore
+    await expect(compete(holes)(model, stored, { target: 0 })).rejects.toThrow(
+      "the map of a class holds NaN at element 1",
+    );
+    for (const classes of [1, 2.5, NaN])
+      await expect(compete(given, { classes })(model, stored, { target: 0 })).rejects.toThrow(/classes: .* >= 2, got/);
+  });
+
   test("refuses maps of different shapes", async () => {
     let k = 0;
     const method = (): Promise<ClassMaps> => Promise.resolve({ attributions: drawArray([2, 3 + k++], 1) });

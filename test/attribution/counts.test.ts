@@ -72,7 +72,7 @@ describe.each(Object.entries(networks))("Integrated Gradients of %s", (name, bui
     withNetwork(build, async ({ model, x }, device) => {
       const run = async (steps: number) => {
         const before = { ...device.counters };
-        const { plan } = await integratedGradients(model, x, { steps, kernel: "layers" });
+        const { plan } = await integratedGradients(model, x, { steps });
         const did = (name: keyof typeof before): number => device.counters[name] - before[name];
         expect(plan).toMatchObject({ chunks: 1, submits: 1, dispatches: did("dispatches") });
         expect([did("submits"), did("readbacks")]).toEqual([1, 1]);
@@ -94,7 +94,7 @@ describe.each(Object.entries(networks))("Integrated Gradients of %s", (name, bui
 
   test("in chunks take at most one submit for each, one readback, and the same dispatches however many", () =>
     withNetwork(build, async ({ model, x }, device) => {
-      const { plan: whole } = await integratedGradients(model, x, { steps: 60, kernel: "layers" });
+      const { plan: whole } = await integratedGradients(model, x, { steps: 60 });
       // Where bits are kept for the backward pass, there are dispatches that pack them.
       const dispatches = { values: new Set<number>(), bits: new Set<number>() };
       // A single step of the LSTM takes half of what all take.
@@ -102,7 +102,6 @@ describe.each(Object.entries(networks))("Integrated Gradients of %s", (name, bui
         const before = { ...device.counters };
         const { plan } = await integratedGradients(model, x, {
           steps: 60,
-          kernel: "layers",
           memoryBudget: share * whole.bytes,
         });
         expect(plan.chunks).toBeGreaterThan(1);
@@ -116,7 +115,7 @@ describe.each(Object.entries(networks))("Integrated Gradients of %s", (name, bui
 
   test("take the memory that was planned, within 5 %", () =>
     withNetwork(build, async ({ model, x }, device) => {
-      const run = () => integratedGradients(model, x, { steps: 256, kernel: "layers" });
+      const run = () => integratedGradients(model, x, { steps: 256 });
       await run();
       device.resetPeak();
       const { live } = device.memory;

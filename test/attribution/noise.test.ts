@@ -116,12 +116,13 @@ describe("GradientSHAP", () => {
 describe("what is refused", () => {
   const references = hostArray([0, 0, 0], [1, 3]);
   test.each([
-    [() => smoothGrad(cube, x, { sigma: 0 }), /noise > 0, got 0/],
-    [() => smoothGrad(cube, x, { level: -1 }), /noise > 0, got -1/],
+    [() => smoothGrad(cube, x, { sigma: 0 }), /sigma: expected a number > 0, got 0/],
+    [() => smoothGrad(cube, x, { level: -1 }), /level: expected a number > 0, got -1/],
     [() => smoothGrad(cube, x, { samples: 0 }), /samples.*>= 1, got 0/],
     [() => smoothGrad(cube, x, { statistic: "median" as "mean" }), /statistic.*"median"/],
     [() => gradientShap(cube, x, { references, sigma: -1 }), /sigma.*>= 0, got -1/],
     [() => gradientShap(cube, x, { references: hostArray([0, 0], [1, 2]) }), /references.*\[1, 2\]/],
+    [() => gradientShap(cube, hostArray([1, NaN, 2], [1, 3]), { references }), /input "x" holds NaN at element 1/],
   ])("%s", async (call, message) => {
     await expect(call()).rejects.toThrow(message);
   });

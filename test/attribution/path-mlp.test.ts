@@ -7,6 +7,7 @@ import {
   type IntegratedGradientsOptions,
   type ModelLike,
   type Rule,
+  wholeNetwork,
 } from "../../src/attribution/index.ts";
 import { iota } from "../../src/graph/leaves.ts";
 import type { Value } from "../../src/graph/node.ts";
@@ -17,7 +18,7 @@ import { withCleanDevice } from "../gpu.ts";
 import { ACTIVATIONS, Network, type ActivationName } from "./dense-network.ts";
 import { argmax, draw, drawArray, expectNear, rows, scoreTruth, type ScoreTruth, type Vector } from "./networks.ts";
 
-const whole = { kernel: "whole" } as const;
+const whole = { kernel: wholeNetwork({ always: true }) };
 
 interface Case {
   readonly net: Network;
@@ -107,8 +108,8 @@ describe("the whole network in one kernel", () => {
       using traced = net.on(device);
       const options = { rule: "equidistributed", score: "probability", steps: 20 } as const;
       const [a, b] = [
-        await integratedGradients(traced.model, x, { ...options, kernel: "whole" }),
-        await integratedGradients(traced.model, x, { ...options, kernel: "layers" }),
+        await integratedGradients(traced.model, x, { ...options, ...whole }),
+        await integratedGradients(traced.model, x, options),
       ];
       expect([a.plan.kernel, b.plan.kernel]).toEqual(["whole", "layers"]);
       expectNear(a.attributions.data, b.attributions.data);
@@ -144,7 +145,7 @@ describe("the whole network in one kernel", () => {
       using traced = net.on(device);
       const options = { references: drawArray([4, 5], 31), samples: 9, seed: 3, target: 1 };
       const a = await expectedGradients(traced.model, x, { ...options, ...whole });
-      const b = await expectedGradients(traced.model, x, { ...options, kernel: "layers" });
+      const b = await expectedGradients(traced.model, x, options);
       expect([a.plan.kernel, b.plan.kernel]).toEqual(["whole", "layers"]);
       expectNear(a.attributions.data, b.attributions.data);
       expectNear(a.scores.baseline.data, b.scores.baseline.data);
@@ -195,11 +196,12 @@ describe("where it does not apply", () => {
       withCleanDevice(async (device) => {
         const f = model(device);
         const given = { device, target: 0, ...options };
-        const error: unknown = await integratedGradients(f, x, { ...given, kernel: "whole" }).catch((e: unknown) => e);
+        const error: unknown = await integratedGradients(f, x, { ...given, ...whole }).catch((e: unknown) => e);
         expect(error).toBeInstanceOf(ArgumentError);
         expect(String(error)).toContain(message);
-        // Nobody asked for it: it is another kernel's work.
-        expect((await integratedGradients(f, x, given)).plan.kernel).toBe("layers");
+        // Not always: it is another kernel's work.
+        const elsewhere = { ...given, kernel: wholeNetwork() };
+        expect((await integratedGradients(f, x, elsewhere)).plan.kernel).toBe("layers");
       }),
     );
   const w = (rows: number, columns: number): Value =>
@@ -250,8 +252,8 @@ describe("where it does not apply", () => {
         bad.weights[1]![4] = value;
         using traced = bad.on(device);
         const errors = await Promise.all(
-          (["whole", "layers"] as const).map((kernel) =>
-            integratedGradients(traced.model, x, { kernel, target: 1 }).catch((error: unknown) => error),
+          [whole, {}].map((kernel) =>
+            integratedGradients(traced.model, x, { ...kernel, target: 1 }).catch((error: unknown) => error),
           ),
         );
         for (const error of errors) expect(error).toBeInstanceOf(NumericError);

@@ -51,6 +51,9 @@ describe("helpers", () => {
     expect(padTokens([[1], [2, 3]], 0).ids.shape).toEqual([2, 2]);
     expect(() => padTokens([], 0)).toThrow(ArgumentError);
     expect(() => padTokens([[1, 2, 3]], 0, 2)).toThrow(/at least 3, got 2/);
+    expect(() => padTokens([1, 2] as never, 0)).toThrow(/text 0 is 1; expected a list of ids for each text/);
+    expect(() => padTokens([[1], [2, -3]], 0)).toThrow(/text 1: token 1 is -3/);
+    expect(() => padTokens([[1.5]], 0)).toThrow(ArgumentError);
   });
 
   test("ids outside the vocabulary are named", () => {
@@ -120,6 +123,8 @@ describe("interactions of tokens", () => {
       const before = device.counters.submits;
       const bad = hostArray([0, 1, 3], [1, 3], "i32");
       await expect(tokenInteractions(net.model, bad, { vocabulary: 3 })).rejects.toThrow(/element 2 is 3/);
+      const ragged = [[1, 2], [1]] as never; // prettier-ignore
+      await expect(tokenInteractions(net.model, ragged)).rejects.toThrow(/got a list; use hostArray.*padTokens/);
       await expect(tokenInteractions(net.model, ids, { layer: "words" })).rejects.toThrow(/"words".*embedding/);
       const flat = (v: Value, tap: Tap = (_, value) => value): Value =>
         sum(tap("embedding", sum(embedding(net.table, v), 2)), 1);

@@ -81,7 +81,7 @@ async function judged(device: Device, count: number): Promise<NetworkResult> {
   using weights = device.tensor(mask, [1, 1, SIDE, SIDE]);
   const model = detector(weights);
   const network = networkOf(planted(count));
-  const methods = { exact, reversed, ...comparedMethods(settings, network.levels, signal) };
+  const methods = { exact, reversed, ...comparedMethods(settings, network.levels) };
   const stages: [number, number][] = [];
   const result = await judgedNetwork(model, network, methods, settings, {
     device,

@@ -275,6 +275,7 @@ test("weights come back from the cache, and broken files are trained over", asyn
           train,
           again,
           cache,
+          folder: "language",
           note: (t) => notes.push(t),
         });
         const first = (await found.parameters["embedding.weight"]!.read()).data[0]!;
@@ -286,7 +287,7 @@ test("weights come back from the cache, and broken files are trained over", asyn
       expect(await get()).toEqual({ ...fresh, cached: true });
       const again = await get(true);
       expect([again.cached, again.first === fresh.first, trainings]).toEqual([false, false, 2]);
-      await writeFile(weightsFile(SMALL, cache), "no weights");
+      await writeFile(weightsFile(SMALL, cache, "language"), "no weights");
       expect((await get()).cached).toBe(false);
       expect([trainings, notes.length]).toEqual([3, 1]);
       expect(weightsFile({ ...SMALL, units: 7 }, cache)).not.toBe(weightsFile(SMALL, cache));

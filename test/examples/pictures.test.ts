@@ -96,7 +96,9 @@ test("curves: where they arrive, what is left, how far they fall", () => {
   expect(drops([[1, 0.5], [0.75, 1]], 1)).toEqual([0.5, -0.25]); // prettier-ignore
   expect(wins([1, 2, 3], [0, 2, 4])).toEqual({ more: 1, equal: 1 });
   expect(spread([1, 2, 3])).toEqual({ mean: 2, deviation: 1 });
-  expect(spreadText(spread([5]))).toBe("5.00 ± 0.00");
+  expect(spreadText(spread([5]))).toBe("5.00\u00a0±\u00a00.00");
+  expect(spreadText(spread([-0.001]))).toBe("0.00\u00a0±\u00a00.00");
+  expect(spreadText(spread([-0.3]))).toBe("-0.30\u00a0±\u00a00.00");
 });
 
 test("shown are the first picture and the surest of every other class, then the next surest", () => {

@@ -9,6 +9,8 @@ import { rightShare, trainedCnn } from "../../examples/lib/sanity-network.ts";
 import { curvePanels, lowest } from "../../examples/lib/sanity-panels.ts";
 import { deviation, lastTable, lineOf, resultJson, sanityReport } from "../../examples/lib/sanity-report.ts";
 import { inputRank, sanityStudy, type Checked, type StudySettings } from "../../examples/lib/sanity-study.ts";
+import { saliency } from "../../src/attribution/saliency.ts";
+import { sanityCheck } from "../../src/attribution/evaluate/sanity.ts";
 import { parameterLayers, randomised } from "../../src/attribution/evaluate/randomise.ts";
 import { hogSimilarity, spearman } from "../../src/attribution/evaluate/similarity.ts";
 import * as nn from "../../src/nn/index.ts";
@@ -234,6 +236,13 @@ test("the whole study, with a linear model whose maps are known", async () => {
       expect([...stages].some((stage) => stage.includes("independent"))).toBe(true);
       await checkReport(study);
       const again = await trainedCnn(DATA, { ...SETTINGS.training, seed: SETTINGS.seed }, { device, cache });
+      // What one mode took over from the other is what it would have found itself.
+      const alone = await sanityCheck({ gradient: saliency }, again.model, clothes!.input, {
+        mode: "independent",
+        seed: SETTINGS.seed,
+        keepMaps: true,
+      });
+      expect(alone.maps!["gradient"]).toEqual(clothes!.results.independent!.maps!["gradient"]);
       again.model.dispose();
       expect(again.cached).toBe(true);
       expect(again.accuracy).toEqual(study.accuracy);

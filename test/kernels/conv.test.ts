@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { grad } from "../../src/autograd/index.ts";
 import { is, type Node } from "../../src/graph/node.ts";
+import { compile } from "../../src/compiler/program.ts";
 import { reachable, trace } from "../../src/graph/trace.ts";
 import {
   conv2d,
@@ -11,10 +12,11 @@ import {
   type ConvAttrs,
   type ConvOptions,
 } from "../../src/kernels/conv.ts";
+import { dataCall, type ConvSizes } from "../../src/kernels/conv-call.ts";
 import { mul } from "../../src/kernels/arithmetic.ts";
 import { sum } from "../../src/kernels/broadcast.ts";
 import { fill, input } from "../../src/graph/leaves.ts";
-import { ArgumentError, hostArray, numel, ShapeError, type Shape } from "../../src/tensor/index.ts";
+import { ArgumentError, hostArray, numel, ShapeError, type Device, type Shape } from "../../src/tensor/index.ts";
 import { withCleanDevice } from "../gpu.ts";
 import { byLoop, byRule, evaluate, expectClose, FLAGS, random, type Binary, type Flags } from "./harness.ts";
 
@@ -102,36 +104,194 @@ function attrsOf({ x, w, ...options }: Case): { attrs: ConvAttrs; y: Shape } {
   return { attrs: node!.attrs, y: node!.shape };
 }
 
+/** All three convolutions of a case against plain loops. */
+async function expectValues(device: Device, entry: Case): Promise<void> {
+  const { x, w, ...options } = entry;
+  const { attrs, y } = attrsOf(entry);
+  const arrays = [random(x, 1), random(w, 2), random(y, 3)] as const;
+  const data = { x: arrays[0].data, w: arrays[1].data, y: arrays[2].data };
+  const truth = { x: new Float64Array(numel(x)), w: new Float64Array(numel(w)), y: new Float64Array(numel(y)) };
+  products(attrs, x[0], w[0], x[1], [y[2]!, y[3]!], (xi, wi, yi) => {
+    truth.y[yi]! += data.x[xi]! * data.w[wi]!;
+    truth.x[xi]! += data.y[yi]! * data.w[wi]!;
+    truth.w[wi]! += data.x[xi]! * data.y[yi]!;
+  });
+  const [forward, inputGrad, weightGrad] = await evaluate(
+    device,
+    (a, b, c) => [
+      conv2d(a, b, options),
+      convInputGrad(c, b, { ...options, input: attrs.input }),
+      convWeightGrad(a, c, { ...options, kernel: attrs.kernel }),
+    ],
+    arrays,
+  );
+  expect(forward!.shape).toEqual(y);
+  expectClose(forward!.data, truth.y);
+  expectClose(inputGrad!.data, truth.x);
+  expectClose(weightGrad!.data, truth.w);
+}
+
+/** Lets the device pass for one of hardware, or of software. */
+async function passingFor(software: boolean, device: Device, work: () => Promise<void>): Promise<void> {
+  const { info } = device;
+  Object.assign(device, { info: { ...info, software } });
+  try {
+    await work();
+  } finally {
+    Object.assign(device, { info });
+  }
+}
+
 describe("values", () => {
   for (const [name, entry] of Object.entries(CASES)) {
-    test(name, () =>
-      withCleanDevice(async (device) => {
-        const { x, w, ...options } = entry;
-        const { attrs, y } = attrsOf(entry);
-        const arrays = [random(x, 1), random(w, 2), random(y, 3)] as const;
-        const data = { x: arrays[0].data, w: arrays[1].data, y: arrays[2].data };
-        const truth = { x: new Float64Array(numel(x)), w: new Float64Array(numel(w)), y: new Float64Array(numel(y)) };
-        products(attrs, x[0], w[0], x[1], [y[2]!, y[3]!], (xi, wi, yi) => {
-          truth.y[yi]! += data.x[xi]! * data.w[wi]!;
-          truth.x[xi]! += data.y[yi]! * data.w[wi]!;
-          truth.w[wi]! += data.x[xi]! * data.y[yi]!;
-        });
-        const [forward, inputGrad, weightGrad] = await evaluate(
-          device,
-          (a, b, c) => [
-            conv2d(a, b, options),
-            convInputGrad(c, b, { ...options, input: attrs.input }),
-            convWeightGrad(a, c, { ...options, kernel: attrs.kernel }),
-          ],
-          arrays,
-        );
-        expect(forward!.shape).toEqual(y);
-        expectClose(forward!.data, truth.y);
-        expectClose(inputGrad!.data, truth.x);
-        expectClose(weightGrad!.data, truth.w);
-      }),
+    test(name, () => withCleanDevice((device) => expectValues(device, entry)));
+  }
+
+  for (const [kind, software] of [
+    ["tiles of GPUs", false],
+    ["tiles of software adapters", true],
+  ] as const) {
+    test(kind, () =>
+      withCleanDevice((device) =>
+        passingFor(software, device, async () => {
+          for (const name of [
+            "3x3 same",
+            "one channel, 5x5",
+            "stride [2, 3], dilation [3, 2], 4x5",
+            "depthwise stride 2, 3x3, wide",
+            "7x7 stride 2, three channels",
+            "11x9, more taps than one turn",
+          ]) {
+            await expectValues(device, CASES[name]!);
+          }
+        }),
+      ),
     );
   }
+});
+
+/** The forward convolution of a constant picture: every output with all its taps inside the picture adds up the same terms. */
+describe("a constant picture", () => {
+  const WIDE: Record<string, Case> = {
+    "3x3": { x: [2, 3, 9, 13], w: [10, 3, 3, 3], padding: 1 },
+    "3x3, three channels": { x: [1, 5, 9, 13], w: [3, 5, 3, 3], padding: 1 },
+    "5x5 stride 2": { x: [1, 3, 17, 23], w: [9, 3, 5, 5], stride: 2, padding: 2 },
+    "7x7 stride 2": { x: [1, 3, 21, 27], w: [9, 3, 7, 7], stride: 2, padding: 3 },
+    "3x3 dilation 2": { x: [1, 9, 11, 15], w: [5, 9, 3, 3], dilation: 2, padding: 2 },
+    "4x5, stride [2, 3], dilation [3, 2]": { x: [1, 2, 24, 37], w: [5, 2, 4, 5], stride: [2, 3], dilation: [3, 2] },
+    "one output channel": { x: [2, 7, 9, 13], w: [1, 7, 3, 3], padding: 1 },
+    "depthwise stride 2": { x: [1, 6, 13, 17], w: [6, 1, 3, 3], groups: 6, stride: 2, padding: 1 },
+    "1x1, vector loads": { x: [2, 8, 4, 6], w: [12, 8, 1, 1] },
+    "1x1": { x: [2, 9, 5, 7], w: [5, 9, 1, 1] },
+  };
+  for (const [name, { x, w, ...options }] of Object.entries(WIDE)) {
+    for (const software of [true, false]) {
+      test(`${name}: interior outputs are equal to the bit${software ? "" : ", tiles of GPUs"}`, () =>
+        withCleanDevice((device) =>
+          passingFor(software, device, async () => {
+            const picture = hostArray(
+              Float32Array.from({ length: numel(x) }, (_, i) => Math.sin(1 + (Math.floor(i / (x[2] * x[3])) % x[1]))),
+              x,
+            );
+            const [y] = await evaluate(device, (a, b) => [conv2d(a, b, options)], [picture, random(w, 2)]);
+            const { attrs } = attrsOf({ x, w, ...options });
+            const inside = ([0, 1] as const).map((axis) => (o: number): boolean => {
+              const from = o * attrs.stride[axis] - attrs.padding[axis];
+              return from >= 0 && from + (attrs.kernel[axis] - 1) * attrs.dilation[axis] < attrs.input[axis];
+            });
+            const [rows, columns] = y!.shape.slice(2) as [number, number];
+            const distinct = new Map<number, Set<number>>();
+            y!.data.forEach((v, i) => {
+              const [row, column] = [Math.floor(i / columns) % rows, i % columns];
+              const channel = Math.floor(i / (rows * columns)) % w[0];
+              if (!inside[0]!(row) || !inside[1]!(column)) return;
+              distinct.set(channel, (distinct.get(channel) ?? new Set()).add(v));
+            });
+            expect([...distinct.values()].map(({ size }) => size)).toEqual(Array.from({ length: w[0] }, () => 1));
+          }),
+        ));
+    }
+  }
+});
+
+describe("quick kernels", () => {
+  for (const name of [
+    "3x3 same",
+    "3x3 stride 2, asymmetric padding",
+    "stride [2, 3], dilation [3, 2], 4x5",
+    "depthwise 3x3",
+    "one channel, 5x5",
+    "7x7 stride 2, three channels",
+    "11x9, more taps than one turn",
+  ]) {
+    test(`${name}: the same bits as those that replace them`, () =>
+      withCleanDevice((device) =>
+        passingFor(true, device, async () => {
+          const { x, w, ...options } = CASES[name]!;
+          const { attrs, y } = attrsOf(CASES[name]!);
+          const arrays = [random(x, 1), random(w, 2), random(y, 3)];
+          const program = compile(
+            device,
+            (a, b, c) => [
+              conv2d(a, b, options),
+              convInputGrad(c, b, { ...options, input: attrs.input }),
+              convWeightGrad(a, c, { ...options, kernel: attrs.kernel }),
+            ],
+            arrays,
+          );
+          expect(program.steps.filter(({ quick }) => quick).length).toBeGreaterThan(1);
+          const tensors = arrays.map((array) => device.tensor(array));
+          const first = await program.runAndRead(tensors);
+          await program.ready(true);
+          expect(await program.runAndRead(tensors)).toEqual(first);
+          tensors.forEach((tensor) => tensor.dispose());
+        }),
+      ));
+  }
+});
+
+describe("kernels", () => {
+  const SIZES: ConvSizes = { images: 2, outChannels: 16, inChannels: 3, output: [12, 12], planes: [1, 1] };
+  const constantsOf = (
+    entry: Omit<Case, "x">,
+    sizes: Partial<ConvSizes>,
+    backward = false,
+    software = true,
+    quads = false,
+  ) => {
+    const { attrs } = attrsOf({ x: [2, 3, 12, 12], ...entry });
+    return dataCall(attrs, { ...SIZES, ...sizes }, backward, { software, quads }).constants!;
+  };
+  const [three, five, seven] = ([3, 5, 7] as const).map((n) => ({ w: [16, 3, n, n] as const, padding: (n - 1) / 2 }));
+
+  test("tiles fit the instruction cache of a software adapter, and the registers of a GPU", () => {
+    expect(constantsOf(three!, {})).toEqual({ TM: 8, RUNS: 3, TAPS: 3, SPARE: 0, LANES: 8 });
+    expect(constantsOf(five!, {})).toEqual({ TM: 8, RUNS: 2, TAPS: 5, SPARE: 0, LANES: 8 });
+    expect(constantsOf(three!, {}, true)).toEqual({ TM: 4, RUNS: 4, TAPS: 3, SPARE: 0, LANES: 8 });
+    expect(constantsOf(three!, {}, false, false)).toEqual({ TM: 8, RUNS: 2, TAPS: 3, SPARE: 0, LANES: 64 });
+  });
+
+  test("subgroups of four share weights, unless there is one output channel", () => {
+    const shared = { LANES: 4, QUADS: 1, RUNS: 2, SPARE: 0 };
+    expect(constantsOf(three!, {}, false, true, true)).toEqual({ ...shared, TM: 8, TAPS: 3 });
+    expect(constantsOf(five!, {}, true, true, true)).toEqual({ ...shared, TM: 4, TAPS: 5 });
+    expect(constantsOf(three!, { outChannels: 1 }, false, true, true)).toEqual({
+      RUNS: 4,
+      TAPS: 3,
+      SPARE: 0,
+      LANES: 8,
+    });
+  });
+
+  test("long rows of taps are taken in turns, strided ones by class", () => {
+    expect(constantsOf(seven!, {})).toMatchObject({ TAPS: 4, SPARE: 1 });
+    expect(constantsOf({ ...five!, stride: 2 }, { output: [6, 6] })).toMatchObject({ TAPS: 3, SPARE: 1 });
+    expect(constantsOf({ ...three!, stride: 3 }, { output: [4, 4] })).toMatchObject({ TAPS: 1, SPARE: 0 });
+  });
+
+  test("a single output channel has a kernel of its own", () => {
+    expect(constantsOf(three!, { outChannels: 1 })).toEqual({ RUNS: 4, TAPS: 3, SPARE: 0, LANES: 8 });
+  });
 });
 
 const OPTIONS = { stride: 2, padding: [1, 0, 0, 1], groups: 2 } as const;

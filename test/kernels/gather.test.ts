@@ -10,7 +10,7 @@ import { stack } from "../../src/kernels/join.ts";
 import { index } from "../../src/kernels/slice.ts";
 import { sum } from "../../src/kernels/broadcast.ts";
 import { DTypeError, hostArray, ShapeError } from "../../src/tensor/index.ts";
-import { random, run } from "./run.ts";
+import { absolute, random, run, worst } from "./run.ts";
 
 const ints = (values: number[], shape?: number[]) => hostArray(values, shape, "i32");
 
@@ -53,6 +53,20 @@ describe("values", () => {
     );
     expect([...rows!.data]).toEqual([3, 4, 0, 0, 6, 8]);
     expect([...columns!.data]).toEqual([0, 3, 0, 0, 7, 0, 0, 11, 0, 0, 15, 0]);
+  });
+
+  test("scatterAdd of rows that several invocations share, along a middle axis", async () => {
+    const [before, count, size, after] = [2, 5, 4, 37];
+    const at = [3, 0, 3, 3, 1];
+    const updates = random([before, count, after]);
+    const [found] = await run((i, u) => scatterAdd(i, u, size, 1), ints(at), updates);
+    const expected = new Float64Array(before * size * after);
+    updates.data.forEach((value, i) => {
+      const [row, j, column] = [Math.floor(i / (count * after)), Math.floor(i / after) % count, i % after];
+      expected[(row * size + at[j]!) * after + column]! += value;
+    });
+    expect(found!.shape).toEqual([before, size, after]);
+    expect(worst(found!.data, expected, absolute)).toBeLessThan(1e-6);
   });
 
   test("refuses positions that are not i32, and shapes that do not fit", () => {

@@ -3,14 +3,16 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { grad, hvp } from "../../src/autograd/index.ts";
 import { compile } from "../../src/compiler/program.ts";
-import { input } from "../../src/graph/leaves.ts";
+import { vjpGraph } from "../../src/autograd/transpose.ts";
+import { fill, input } from "../../src/graph/leaves.ts";
 import type { Value } from "../../src/graph/node.ts";
-import { trace } from "../../src/graph/trace.ts";
+import { reachable, trace } from "../../src/graph/trace.ts";
 import { add, square } from "../../src/kernels/arithmetic.ts";
 import { sum } from "../../src/kernels/broadcast.ts";
 import { concat } from "../../src/kernels/join.ts";
 import { embedding } from "../../src/kernels/gather.ts";
 import { matmul } from "../../src/kernels/matmul.ts";
+import { expandDims } from "../../src/kernels/movement.ts";
 import { index, sliceAxis } from "../../src/kernels/slice.ts";
 import { softmax } from "../../src/kernels/softmax.ts";
 import * as nn from "../../src/nn/index.ts";
@@ -128,7 +130,7 @@ describe("LSTM", () => {
       const [sequence, h, c] = await run(
         (v, l, h, c, ...values) => {
           const states = about.states ? { h, c } : {};
-          const masked = about.lengths ? { lengths: l } : {};
+          const masked = about.lengths ? { lengths: l } : { kernel: "sequence" as const };
           const result = nn.lstmSequence(v, named(values), { ...options, ...states, ...masked });
           return [result.sequence, result.h, result.c];
         },
@@ -144,6 +146,33 @@ describe("LSTM", () => {
       expect(worst(c!.data, truth.c, absolute)).toBeLessThan(1e-6);
     });
   }
+
+  test("one dispatch for all steps gives what one for each step gives", () => {
+    const shapes = [[B, T, I], [I, 4 * H], [H, 4 * H], [4 * H], [B, H], [B, H]]; // prettier-ignore
+    const arrays = shapes.map((shape, seed) => random(shape, { seed: seed + 30 }));
+    for (const options of [
+      {},
+      { reverse: true },
+      { gates: "igfo", forgetBias: 1 },
+      { gates: "iofg", reverse: true },
+    ] as const) {
+      const results = (["steps", "sequence"] as const).map((kernel) => {
+        const graph = trace((v, matrix, recurrent, bias, h, c) => {
+          const own = { input: matrix, recurrent, bias };
+          const result = nn.lstmSequence(v, own, { h, c, kernel, ...options });
+          const score = sum(square(add(result.sequence, add(expandDims(result.h, 1), expandDims(result.c, 1)))));
+          return [score, ...vjpGraph([score], [v, recurrent, h, c], [fill([], 1)]).map((g) => g!)];
+        }, arrays);
+        const names = new Set(reachable(graph.outputs).map((node) => node.primitive.name));
+        expect(names.has("lstmSequence")).toBe(kernel === "sequence");
+        return evaluate(
+          graph,
+          arrays.map(({ data, shape }) => array64(data, shape)),
+        );
+      });
+      results[0]!.forEach(({ data }, i) => expect(worst(results[1]![i]!.data, data, absolute)).toBeLessThan(1e-12));
+    }
+  });
 
   test("gradients and Hessian-vector products of x, states and all weights, batched or not", async () => {
     const specs = [
@@ -360,8 +389,8 @@ describe("programs", () => {
   afterAll(() => device.destroy());
 
   type Fn = (f: (v: Value) => Value) => (v: Value, t: Value) => Value;
-  const plan = (time: number, of: Fn) => {
-    const specs = [[2, time, 3], [2, time, 3], [3, 8], [2, 8], [8]].map((shape) => ({ shape }));
+  const plan = (time: number, of: Fn, units = 68) => {
+    const specs = [[2, time, 3], [2, time, 3], [3, 4 * units], [units, 4 * units], [4 * units]].map((shape) => ({ shape })); // prettier-ignore
     return compile(
       device,
       (v, t, i, recurrent, bias) => of((z) => sum(square(nn.lstmSequence(z, { input: i, recurrent, bias }).h)))(v, t),
@@ -372,7 +401,19 @@ describe("programs", () => {
   const gradient: Fn = (f) => (v) => grad(f)(v);
   const product: Fn = (f) => (v, t) => hvp(f)(v, t);
 
-  test("two dispatches a step forward, two backward, and one sum for six steps", () => {
+  test("as many dispatches for many steps as for few, where one kernel takes all of them", () => {
+    for (const [of, most] of [
+      [value, 6],
+      [gradient, 9],
+      [product, 17],
+    ] as const) {
+      // prettier-ignore
+      expect(plan(200, of, 8).dispatches).toBe(plan(48, of, 8).dispatches);
+      expect(plan(200, of, 8).dispatches).toBeLessThanOrEqual(most);
+    }
+  });
+
+  test("else two dispatches a step forward, two backward, and one sum for six steps", () => {
     const steps = (of: Fn): number => (plan(36, of).dispatches - plan(24, of).dispatches) / 12;
     expect(steps(value)).toBe(2);
     expect(steps(gradient)).toBeLessThanOrEqual(4 + 1 / 4);
@@ -410,6 +451,11 @@ describe("what does not fit", () => {
     expect(() => nn.lstmSequence(v, { input: i, recurrent: r }, { lengths: input([T], "i32") })).toThrow(
       /one length per sequence, \[2\]/,
     );
+    const ragged = { lengths: input([B], "i32"), kernel: "sequence" } as const;
+    expect(() => nn.lstmSequence(v, { input: i, recurrent: r }, ragged)).toThrow(/kernel "steps".* and lengths/);
+    expect(() => nn.lstmSequence(v, { input: i, recurrent: r }, { kernel: "fast" as never })).toThrow(ArgumentError);
+    const wide = { input: input([I, 1028]), recurrent: input([257, 1028]) };
+    expect(() => nn.lstmSequence(v, wide, { kernel: "sequence" })).toThrow(/1 to 256 units.*for 257 units/);
     expect(() => nn.gruSequence(v, { input: i, recurrent: r })).toThrow(ShapeError);
     expect(() => nn.gruSequence(v, { input: i, recurrent: r }, { gates: "nzr" as never })).toThrow(ArgumentError);
     expect(() => nn.lstm(I, H, { layers: 0 })).toThrow(ArgumentError);

@@ -12,6 +12,7 @@ import type { Explained, PerExample } from "./subject.ts";
 export interface ExplainerOptions {
   readonly device?: Device;
   readonly target?: Target;
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -84,16 +85,18 @@ export async function evaluate<M extends string, Q extends string>(
       `evaluate: ${names.length} methods and ${columns.length} metrics; expected one of each at least`,
     );
   const { model, input, device, signal } = data;
+  signal?.throwIfAborted();
+  const given = { ...(device && { device }), ...(signal && { signal }) };
   const targets = data.targets ?? (await predictedClasses(data));
   const results = {} as Record<M, Record<Q, Judgement>>;
   const total = names.length * columns.length;
   let done = 0;
+  const everyone = Array.from({ length: input.shape[0] ?? 1 }, (_, b) => b);
   for (const name of names) {
     const explain = async (x: HostArray, examples: readonly number[]): Promise<HostArray> => {
       const target = targets && { target: examples.map((b) => targets[b]!) };
-      return (await methods[name](model, x, { ...(device && { device }), ...target })).attributions;
+      return (await methods[name](model, x, { ...given, ...target })).attributions;
     };
-    const everyone = Array.from({ length: input.shape[0] ?? 1 }, (_, b) => b);
     const attributions = await explain(input, everyone);
     const subject = { model, input, attributions, targets, explain };
     results[name] = {} as Record<Q, Judgement>;
@@ -107,7 +110,7 @@ export async function evaluate<M extends string, Q extends string>(
     }
   }
   const rows = names.map((name) => [name, ...columns.map((metric) => results[name][metric].mean)] as const);
-  return { methods: names, metrics: columns, results, rows: rows, targets };
+  return { methods: names, metrics: columns, results, rows, targets };
 }
 
 function judgement(values: Float64Array): Judgement {
@@ -116,9 +119,13 @@ function judgement(values: Float64Array): Judgement {
 }
 
 /** The class of every example; undefined if the output has no classes. */
-async function predictedClasses({ model, input, device }: EvaluationData): Promise<number[] | undefined> {
+async function predictedClasses({ model, input, device, signal }: EvaluationData): Promise<number[] | undefined> {
   const none = hostArray(new Float32Array(input.data.length), input.shape);
   const subject = { model, input, attributions: none };
-  const { targets } = await insertion(subject, { fractions: [0, 1], ...(device && { device }) });
+  const { targets } = await insertion(subject, {
+    fractions: [0, 1],
+    ...(device && { device }),
+    ...(signal && { signal }),
+  });
   return targets && Array.from(targets.data);
 }

@@ -4,6 +4,7 @@ import { hostArray, type HostArray } from "../../tensor/host.ts";
 import { input } from "../../graph/leaves.ts";
 import type { Graph } from "../../graph/trace.ts";
 import { sub } from "../../kernels/arithmetic.ts";
+import { assertChoice, assertPositive, assertWhole } from "../checks.ts";
 import { randomNumbers } from "../baselines.ts";
 import { batchRows } from "../batch-rows.ts";
 import { shuffled } from "../expected-gradients.ts";
@@ -58,8 +59,7 @@ export interface SensitivityN extends PerExample {
  */
 export async function sensitivityN(subject: Explained, options: SensitivityNOptions = {}): Promise<SensitivityN> {
   const { subsets = 100, seed = 0 } = options;
-  if (!Number.isInteger(subsets) || subsets < 3)
-    throw new ArgumentError(`subsets: expected a whole number >= 3, got ${subsets}`);
+  assertWhole("subsets", subsets, 3);
   return withSubject(subject, options, async (game) => {
     const { players: n } = game;
     const sizes = options.sizes ?? Array.from({ length: Math.ceil(Math.log2(n)) }, (_, k) => 2 ** k);
@@ -110,11 +110,9 @@ export interface InfidelityOptions extends GameOptions {
  */
 export async function infidelity(subject: Explained, options: InfidelityOptions = {}): Promise<PerExample> {
   const { perturbation = "removal", samples = 100, sigma = 0.1, scaled = false } = options;
-  if (perturbation !== "removal" && perturbation !== "noise")
-    throw new ArgumentError(`perturbation: expected "removal" or "noise", got ${JSON.stringify(perturbation)}`);
-  if (!Number.isInteger(samples) || samples < 1)
-    throw new ArgumentError(`samples: expected a whole number >= 1, got ${samples}`);
-  if (!(sigma > 0)) throw new ArgumentError(`sigma: expected a number > 0, got ${sigma}`);
+  assertChoice("perturbation", perturbation, "removal", "noise");
+  assertWhole("samples", samples, 1);
+  assertPositive("sigma", sigma);
   return withSubject(subject, options, async (game) => {
     const { expected, observed } = await (perturbation === "removal" ? removed : noised)(
       game,

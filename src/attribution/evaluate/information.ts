@@ -3,9 +3,10 @@
 import { ArgumentError, ShapeError } from "../../tensor/errors.ts";
 import { hostArray, type HostArray } from "../../tensor/host.ts";
 import { formatShape } from "../../tensor/shape.ts";
+import { assertChoice } from "../checks.ts";
 import { blur } from "../baselines.ts";
 import type { Game } from "../shapley-game.ts";
-import { assertFractions, meanHeight, revealed, type RemovalOptions } from "./removal.ts";
+import { assertFractions, meanHeight, revealed, type RemovalCurve, type RemovalOptions } from "./removal.ts";
 import { rowsOf, withSubject, type Explained, type PerExample } from "./subject.ts";
 
 /** What measures information. Results depend on it: state its name with them. */
@@ -21,9 +22,14 @@ export interface InformationOptions extends RemovalOptions {
   readonly range?: readonly [number, number];
   /** `probability` (default): softmax information curve, SIC. `accuracy`: accuracy information curve, AIC. */
   readonly measure?: "probability" | "accuracy";
+  /**
+   * What `insertion` gave for the same subject with the same baseline, groups and order, at fractions from 0 to 1: both
+   * curves can be drawn from its scores without asking the model again. Its fractions are used, and its score.
+   */
+  readonly inserted?: RemovalCurve;
 }
 
-/** `values` is the area under each example's curve; NaN where the blurred picture scores no less than the picture. */
+/** `values` is the area under each example's curve; NaN where the blurred picture scores no less than the picture, or holds no less. */
 export interface InformationCurve extends PerExample {
   readonly compressor: string;
   readonly measure: "probability" | "accuracy";
@@ -42,19 +48,20 @@ export interface InformationCurve extends PerExample {
  * @throws ShapeError unless the input is one array of pictures [B, C, H, W]
  */
 export async function informationCurve(subject: Explained, options: InformationOptions): Promise<InformationCurve> {
-  const { compressor, range = [0, 1], measure = "probability", order } = options;
-  const fractions = options.fractions ?? Array.from({ length: 26 }, (_, s) => (s / 25) ** 2);
+  const { compressor, range = [0, 1], measure = "probability", order, inserted } = options;
+  const fractions = inserted?.fractions ?? options.fractions ?? Array.from({ length: 26 }, (_, s) => (s / 25) ** 2);
   assertFractions(fractions);
-  if (measure !== "probability" && measure !== "accuracy")
-    throw new ArgumentError(`measure: expected "probability" or "accuracy", got ${JSON.stringify(measure)}`);
+  assertChoice("measure", measure, "probability", "accuracy");
   if (!(range[0] < range[1])) throw new ArgumentError(`range: expected two ascending numbers, got ${range.join(", ")}`);
   const picture = shapeOf(subject);
   const baseline = options.baseline ?? blur(Math.min(picture.height, picture.width) / 10);
   // Both ends are needed to scale by.
   const shares = [...new Set([0, ...fractions, 1])];
+  if (inserted && shares.length > fractions.length)
+    throw new ArgumentError(`inserted: expected fractions from 0 to 1, got ${fractions.join(", ")}`);
   return withSubject(subject, { score: "probability", ...options, baseline }, async (game) => {
     const counts = shares.map((share) => Math.round(share * game.players));
-    const { scores, predicted, targets, orders } = await revealed(game, subject, counts, true, order);
+    const { scores, predicted, targets, orders } = inserted ?? (await revealed(game, subject, counts, true, order));
     if (measure === "accuracy" && !predicted)
       throw new ArgumentError("measure: accuracy needs an output with classes, and no target function");
     const performance = rowsOf(measure === "accuracy" ? correct(predicted!, targets!) : scores);
@@ -99,6 +106,7 @@ export function informationCurveOf(
   let best = 0;
   points.sort((a, b) => a.x - b.x).forEach((p) => (best = p.y = Math.max(best, p.y)));
   return grid.map((at) => {
+    if (Number.isNaN(points[0]!.x)) return NaN;
     // Where several pictures hold as much, the best one counts.
     const after = points.findIndex(({ x }) => x > at);
     if (after < 0) return points.at(-1)!.y;

@@ -2,6 +2,8 @@
 import { ArgumentError, ShapeError } from "../../tensor/errors.ts";
 import { hostArray, type HostArray } from "../../tensor/host.ts";
 import { formatShape, sameShape } from "../../tensor/shape.ts";
+import { assertChoice } from "../checks.ts";
+import { assertFinite } from "../problem.ts";
 import { ranks } from "./similarity.ts";
 import { pixelMaps, rowsOf, type PerExample } from "./subject.ts";
 
@@ -100,6 +102,7 @@ export function boxShare(
   subject: Mapped,
   { part = "positive", ...options }: RegionOptions & { readonly part?: "positive" | "magnitude" },
 ): PerExample {
+  assertChoice("part", part, "positive", "magnitude");
   const { maps, inside } = pairs(subject, options);
   const weight = (v: number): number => (part === "positive" ? Math.max(0, v) : Math.abs(v));
   return perExample(maps, (map, b) => {
@@ -113,6 +116,7 @@ export function boxShare(
  * same, 1 - 1/N if all but one are 0. NaN where all are 0.
  */
 export function gini({ attributions }: Mapped): PerExample {
+  assertFinite("attributions", attributions);
   return perExample(rowsOf(attributions), (row) => {
     const sorted = row.map(Math.abs).sort();
     const [n, total] = [sorted.length, sorted.reduce((a, b) => a + b, 0)];

@@ -10,6 +10,7 @@ import { dependents, reachable, rewrite } from "../../graph/trace.ts";
 import type { Initialiser } from "../../nn/initialise.ts";
 import type { Model, Tap } from "../../nn/model.ts";
 import { random } from "../../nn/random.ts";
+import { assertPositive } from "../checks.ts";
 
 /** Parameters that are randomised together. */
 export interface ParameterLayer {
@@ -144,7 +145,7 @@ export interface RandomiseOptions {
 /** Draws the parameters of a layer anew. */
 export function redraw(copy: ModelCopy, { parameters }: ParameterLayer, options: RandomiseOptions): void {
   const { sigma = 0.01, seed = 0, initialise = truncatedNormal(sigma) } = options;
-  if (!(sigma > 0)) throw new ArgumentError(`sigma: expected a number > 0, got ${sigma}`);
+  assertPositive("sigma", sigma);
   const stream = random(seed);
   for (const name of parameters) copy.overwrite(name, initialise(copy.parameters[name]!.shape, stream.fork(name)));
 }

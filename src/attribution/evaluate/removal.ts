@@ -5,6 +5,7 @@ import { hostArray, type HostArray } from "../../tensor/host.ts";
 import { input } from "../../graph/leaves.ts";
 import type { Graph } from "../../graph/trace.ts";
 import { less, select } from "../../kernels/choice.ts";
+import { assertChoice } from "../checks.ts";
 import { batchRows } from "../batch-rows.ts";
 import { leafLike, aligned } from "../path-parts.ts";
 import { boundaryKey } from "../programs.ts";
@@ -28,6 +29,8 @@ export interface RemovalCurve extends PerExample {
   /** The class predicted at every fraction, [S, B], where there are classes. */
   readonly predicted: HostArray | undefined;
   readonly targets: HostArray | undefined;
+  /** Players of every example in the order in which they are removed or inserted. */
+  readonly orders: readonly Int32Array[];
   readonly plan: Plan;
 }
 
@@ -112,8 +115,7 @@ export async function revealed(
   const { problem, device } = path;
   if (problem.target.kind === "all")
     throw new ArgumentError('target: metrics judge one class per example; "all" is not possible');
-  if (order !== "signed" && order !== "magnitude")
-    throw new ArgumentError(`order: expected "signed" or "magnitude", got ${JSON.stringify(order)}`);
+  assertChoice("order", order, "signed", "magnitude");
   const orders = playerOrders(game, attributionArrays(game, subject), order);
   const ranks = featureRanks(game, orders, insert);
   const { rows, targets, plan } = await batchRows(path, {
@@ -133,7 +135,7 @@ export async function revealed(
 }
 
 /** Players of every example, largest attribution first; equal ones in their own order. */
-export function playerOrders(game: Game, arrays: readonly HostArray[], order: "signed" | "magnitude"): Int32Array[] {
+function playerOrders(game: Game, arrays: readonly HostArray[], order: "signed" | "magnitude"): Int32Array[] {
   const { players } = game;
   const all = playersOf(game, arrays).data;
   return Array.from({ length: all.length / players }, (_, b) => {

@@ -10,7 +10,7 @@ import { adam, type Optimiser } from "../../nn/optimise.ts";
 import { random, type Random } from "../../nn/random.ts";
 import { modelOf, type Network } from "../../nn/sequential.ts";
 import { train } from "../../nn/train.ts";
-import type { ArrayInput } from "../types.ts";
+import type { ArrayInput, Progress } from "../types.ts";
 import { Comparison, targetsOf, type CheckedMethod, type ComparisonOptions, type Curve } from "./sanity.ts";
 
 /** Examples with their classes. */
@@ -30,6 +30,9 @@ export interface TrainingOptions {
   readonly optimiser?: () => Optimiser;
   /** Of initial weights, order of examples and permutation. Default 0. */
   readonly seed?: number | string;
+  /** Called every 50 steps and after the last. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Ends training with the signal's reason; nothing stays allocated. */
   readonly signal?: AbortSignal;
 }
 
@@ -55,7 +58,8 @@ export async function trainClassifier(
   options: TrainingOptions = {},
 ): Promise<TrainedClassifier> {
   const [count = 0, ...shape] = inputs.shape;
-  const { seed = 0, steps = 500, batch = Math.min(32, count), optimiser = adam, signal } = options;
+  const { seed = 0, steps = 500, batch = Math.min(32, count), optimiser = adam, onProgress, signal } = options;
+  signal?.throwIfAborted();
   if (labels.length !== count) throw new ArgumentError(`labels: ${labels.length} were given for ${count} examples`);
   const batches = shuffled({ inputs, labels }, steps, batch, random(seed).fork("order"));
   const { parameters, losses } = await train(device, {
@@ -63,6 +67,7 @@ export async function trainClassifier(
     loss: (p, x, y) => crossEntropy(network.apply(p, x), y),
     optimiser: optimiser(),
     batches,
+    onProgress: ({ step }) => onProgress?.({ done: step, total: steps }),
     ...(signal && { signal }),
   });
   const model = modelOf(network, parameters, shape);
@@ -99,6 +104,8 @@ function* shuffled(
 
 export interface DataRandomisationOptions extends TrainingOptions, ComparisonOptions {
   readonly device: Device;
+  /** Called every 50 training steps, counting those of both networks, then after every map, counting maps. */
+  readonly onProgress?: (progress: Progress) => void;
 }
 
 export interface DataRandomisationResult {
@@ -128,7 +135,10 @@ export async function dataRandomisation(
   const { device, seed = 0 } = options;
   const made: Model[] = [];
   const trained = async (labels: ArrayLike<number>): Promise<TrainedClassifier> => {
-    const result = await trainClassifier(device, network, { ...data, labels }, options);
+    const before = made.length;
+    const onProgress = ({ done, total }: Progress): void =>
+      options.onProgress?.({ done: before * total + done, total: 2 * total });
+    const result = await trainClassifier(device, network, { ...data, labels }, { ...options, onProgress });
     made.push(result.model);
     return result;
   };

@@ -1,6 +1,6 @@
 // Whether attributions stay as they are when the input hardly changes.
-import { ArgumentError } from "../../tensor/errors.ts";
 import { hostArray, type HostArray } from "../../tensor/host.ts";
+import { assertPositive, assertWhole } from "../checks.ts";
 import { randomNumbers } from "../baselines.ts";
 import { rowsOf, type PerExample } from "./subject.ts";
 
@@ -32,9 +32,8 @@ export interface MaxSensitivityOptions {
 export async function maxSensitivity(subject: Explainable, options: MaxSensitivityOptions = {}): Promise<PerExample> {
   const { radius = 0.02, samples = 10, seed = 0 } = options;
   const { input, attributions } = subject;
-  if (!(radius > 0)) throw new ArgumentError(`radius: expected a number > 0, got ${radius}`);
-  if (!Number.isInteger(samples) || samples < 1)
-    throw new ArgumentError(`samples: expected a whole number >= 1, got ${samples}`);
+  assertPositive("radius", radius);
+  assertWhole("samples", samples, 1);
   const random = randomNumbers(seed);
   const [batch, ...example] = input.shape as [number, ...number[]];
   const near = Float32Array.from(

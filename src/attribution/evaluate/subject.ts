@@ -3,7 +3,7 @@ import { ShapeError } from "../../tensor/errors.ts";
 import { hostArray, type HostArray } from "../../tensor/host.ts";
 import { formatShape, numel, sameShape } from "../../tensor/shape.ts";
 import { patchGroups } from "../hessian-rows.ts";
-import { isArrayInput } from "../problem.ts";
+import { assertFinite, isArrayInput } from "../problem.ts";
 import { withPlayers, type Game, type GameOptions } from "../shapley-game.ts";
 import type { ArrayInput, Input, ModelLike } from "../types.ts";
 
@@ -46,7 +46,7 @@ const pixels = ({ shape }: ArrayInput): Int32Array | undefined =>
 
 /**
  * The attributions in the order of the attributed values.
- * @throws ShapeError if one does not have the shape of its value
+ * @throws ShapeError if one does not have the shape of its value; NumericError if one is not finite
  */
 export function attributionArrays({ path: { problem } }: Game, { attributions }: Explained): HostArray[] {
   return problem.ends.map(({ shape }, j) => {
@@ -56,6 +56,7 @@ export function attributionArrays({ path: { problem } }: Game, { attributions }:
       const given = array ? formatShape(array.shape) : "none";
       throw new ShapeError(`attributions of "${name}": expected ${formatShape(shape)}, got ${given}`);
     }
+    assertFinite(`attributions of "${name}"`, array);
     return array;
   });
 }
@@ -70,10 +71,11 @@ export function rowsOf({ shape, data }: HostArray): Float64Array[] {
 
 /**
  * Maps of pixels: channels are summed, with their signs.
- * @param attributions [B, C, H, W] or [B, H, W]
+ * @param attributions [B, C, H, W] or [B, H, W], finite
  * @returns [B, H, W]
  */
 export function pixelMaps(attributions: HostArray): HostArray {
+  assertFinite("attributions", attributions);
   const { shape } = attributions;
   if (shape.length === 3) return attributions;
   const [batch, channels, height, width] = shape as [number, number, number, number];

@@ -1,5 +1,5 @@
 // Gradient of a depthwise convolution (one input channel per group) in its weights: an invocation sums one tap of one
-// output channel, row by row. Uniforms as in conv_weight_grad.wgsl.
+// output channel, row by row.
 struct Dims {
   images: u32, groups: u32, m: u32, c: u32,
   in_h: u32, in_w: u32, out_h: u32, out_w: u32,
@@ -7,7 +7,6 @@ struct Dims {
   stride_y: u32, stride_x: u32,
   pad_y: i32, pad_x: i32,
   dilation_y: u32, dilation_x: u32,
-  m_tiles: u32, c_tiles: u32,
   x_planes: u32, x_repeat: u32, ct_planes: u32, ct_repeat: u32,
   invocations: u32,
 }

@@ -10,6 +10,7 @@
 const LANES = 64u; // tune
 // Shares of a workgroup.
 const SIDE = 1u; // tune
+const SIZE = LANES * SIDE;
 const UNITS = 1024u; // tune
 // Whether slopes are kept behind the units, because they do not follow from the activations.
 const KEPT = 0u; // tune
@@ -56,7 +57,7 @@ fn safe_value(z: f32) -> f32 { return max(z, 0.0); } // replaced
 fn safe_slope(z: f32) -> f32 { return select(0.0, 1.0, z > 0.0); } // replaced
 var<workgroup> act: array<vec4<f32>, UNITS>;
 
-@compute @workgroup_size(LANES * SIDE, 1)
+@compute @workgroup_size(SIZE, 1)
 fn main(
   @builtin(workgroup_id) place: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,

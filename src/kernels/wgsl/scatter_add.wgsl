@@ -1,7 +1,8 @@
-// y[shared, before, n, after] = sum of updates[shared, before, j, after] over the j with indices[shared, j] = n. One
-// invocation per output looks at every index: no atomics, and additions in one fixed order.
+// y[shared, before, n, after] = sum of updates[shared, before, j, after] over the j with indices[shared, j] = n. One invocation
+// per COLUMNS neighbouring outputs looks at every index: no atomics, and additions in one fixed order.
+const COLUMNS = 16u;
 struct Dims {
-  outputs: u32,
+  blocks: u32,
   count: u32,
   size: u32,
   after: u32,
@@ -22,17 +23,21 @@ fn main(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let o = (wid.x + wid.y * groups.x) * 64u + lane;
-  if (o >= dims.outputs) { return; }
-  let after = o % dims.after;
-  let n = i32((o / dims.after) % dims.size);
-  let row = o / (dims.after * dims.size);
+  let block = (wid.x + wid.y * groups.x) * 64u + lane;
+  if (block >= dims.blocks) { return; }
+  let across = (dims.after + COLUMNS - 1u) / COLUMNS;
+  let column = block % across * COLUMNS;
+  let width = min(COLUMNS, dims.after - column);
+  let n = block / across % dims.size;
+  let row = block / (across * dims.size);
   let first = (row / dims.before) * dims.count;
-  var total = 0.0;
+  var totals = array<f32, COLUMNS>();
   for (var j = 0u; j < dims.count; j++) {
-    if (indices[first + j] == n) {
-      total += load_updates((row * dims.count + j) * dims.after + after);
+    if (indices[first + j] == i32(n)) {
+      let at = (row * dims.count + j) * dims.after + column;
+      for (var k = 0u; k < width; k++) { totals[k] += load_updates(at + k); }
     }
   }
-  store(o, total);
+  let at = (row * dims.size + n) * dims.after + column;
+  for (var k = 0u; k < width; k++) { store(at + k, totals[k]); }
 }

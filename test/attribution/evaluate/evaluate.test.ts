@@ -74,8 +74,23 @@ describe("evaluate", () => {
       expect(table.targets).toBeUndefined();
       expect(done).toEqual([1, 2, 3, 4]);
       expect(table.results.IG.plain.mean).toBeLessThan(1e-5);
-      const stopped = evaluate({ IG: ig }, { ...data, signal: AbortSignal.abort(new Error("enough")) }, { gini });
+      let calls = 0;
+      const counted: Explainer = (...given) => {
+        calls++;
+        return ig(...given);
+      };
+      const stopped = evaluate({ counted }, { ...data, signal: AbortSignal.abort(new Error("enough")) }, { gini });
       await expect(stopped).rejects.toThrow("enough");
+      expect(calls).toBe(0);
+      // A method gets the signal: this one aborts it before it explains.
+      const controller = new AbortController();
+      const { signal } = controller;
+      const aborting: Explainer = (...given) => {
+        expect(given[2].signal).toBe(signal);
+        controller.abort(new Error("enough"));
+        return ig(...given);
+      };
+      await expect(evaluate({ aborting }, { ...data, signal }, { gini })).rejects.toThrow("enough");
     }));
 
   test("refuses nothing to do, and metrics that do not give one number per example", () =>
@@ -88,5 +103,9 @@ describe("evaluate", () => {
       await expect(evaluate({ ig }, data, { short })).rejects.toThrow(/short: 1 numbers for 4 examples/);
       const wrong: Explainer = () => Promise.resolve({ attributions: hostArray([1], [1, 1]) });
       await expect(evaluate({ wrong }, data, { deletion })).rejects.toThrow(/attributions.*\[4, 5\]/);
+      const holes = hostArray(Float32Array.from(input.data, (v, i) => (i === 7 ? NaN : v)), [4, 5]); // prettier-ignore
+      const broken: Explainer = () => Promise.resolve({ attributions: holes });
+      for (const metric of [deletion, completeness, gini])
+        await expect(evaluate({ broken }, data, { metric })).rejects.toThrow(/attributions.* holds NaN at element 7/);
     }));
 });

@@ -295,6 +295,9 @@ describe("information curves", () => {
     // Not scaled: the class is right from the second picture on.
     expectNear(informationCurveOf(sizes, [0, 1, 0, 1], false, grid), [0, 0, 1, 1, 1]);
     expect(informationCurveOf(sizes, [0.5, 0.6, 0.4, 0.5], true, grid).some(Number.isNaN)).toBe(true);
+    // A picture that holds no more than its blurred version has no curve, scaled or not.
+    for (const scaled of [true, false])
+      expect(informationCurveOf([100, 100, 90], [0, 0.5, 1], scaled, grid)).toEqual(grid.map(() => NaN));
   });
 
   test("of a picture: with a compressor that counts pixels unlike the blurred ones", () =>
@@ -313,6 +316,28 @@ describe("information curves", () => {
       // From information 1/4 on: 1/8 + 3/4. From 3/4 to 1 only: 1/8.
       expectNear(result.values, [0.875, 0.125], 1e-2);
       expect(result.curves.shape).toEqual([2, 101]);
+    }));
+
+  test("from an insertion: the same curves, and the model is not asked again", () =>
+    withCleanDevice(async (device) => {
+      const net = new Mlp("relu", 4, 6, 3, 91);
+      using on = net.on(device);
+      const model = (v: Value): Value => on.model(sum(v, [2, 3]));
+      const subject = { model, input: drawArray([3, 4, 1, 2], 92, 2), attributions: drawArray([3, 4, 1, 2], 93) };
+      const shared = { baseline: 0, fractions: [0, 0.5, 1] };
+      const inserted = await insertion(subject, shared);
+      const compressor = { name: "count", size: (bytes: Uint8Array) => bytes.filter((v) => v !== 128).length };
+      for (const measure of ["probability", "accuracy"] as const) {
+        const options = { ...shared, compressor, range: [-4, 4], measure } as const;
+        const own = await informationCurve(subject, options);
+        const before = device.counters.submits;
+        const again = await informationCurve(subject, { ...options, inserted });
+        expect(again).toEqual(own);
+        expect(device.counters.submits).toBeLessThanOrEqual(before + 1); // one copy of the pictures back to the host
+      }
+      const some = await insertion(subject, { ...shared, fractions: [0.5, 1] });
+      const wrong = informationCurve(subject, { compressor, baseline: 0, inserted: some });
+      await expect(wrong).rejects.toThrow("inserted: expected fractions from 0 to 1, got 0.5, 1");
     }));
 
   test("accuracy: 1 where the class is right", () =>

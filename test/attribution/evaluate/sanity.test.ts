@@ -216,6 +216,37 @@ describe("data randomisation", () => {
       model.dispose();
     }));
 
+  test("reports progress of training and of maps", () =>
+    withCleanDevice(async (device) => {
+      const seen: Progress[] = [];
+      const options = { device, steps: 70, batch: 8, onProgress: (progress: Progress) => void seen.push(progress) };
+      const { model } = await trainClassifier(device, network, pictures(8), options);
+      model.dispose();
+      expect(seen.splice(0)).toEqual([50, 70].map((done) => ({ done, total: 70 })));
+      await dataRandomisation({ cgi, gradient: saliency }, network, pictures(8), x, options);
+      expect(seen).toEqual([
+        ...[50, 70, 120, 140].map((done) => ({ done, total: 140 })),
+        ...[1, 2, 3, 4].map((done) => ({ done, total: 4 })),
+      ]);
+    }));
+
+  // withCleanDevice fails if anything stays allocated.
+  test("can be aborted at any report", () =>
+    withCleanDevice(async (device) => {
+      for (const calls of [1, 3, 5]) {
+        const controller = new AbortController();
+        let left = calls;
+        const onProgress = (): void => {
+          left--;
+          if (left === 0) controller.abort(new Error("enough"));
+        };
+        const options = { device, steps: 70, batch: 8, onProgress, signal: controller.signal };
+        const run = dataRandomisation({ cgi, gradient: saliency }, network, pictures(8), x, options);
+        await expect(run).rejects.toThrow("enough");
+        expect(left).toBe(0);
+      }
+    }));
+
   test("refuses labels that do not fit, and ends when aborted", () =>
     withCleanDevice(async (device) => {
       const data = pictures(8);
