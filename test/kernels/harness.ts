@@ -26,7 +26,7 @@ export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<numbe
   expect(worst).toBeLessThan(tolerance);
 }
 
-/** Runs a function of arrays once and gives everything back. */
+/** Runs a function of arrays, with the kernels of a first call and with those of later ones, and gives everything back. */
 export async function evaluate(
   device: Device,
   fn: (...xs: Value[]) => Value | readonly Value[],
@@ -35,7 +35,11 @@ export async function evaluate(
   const program = compile(device, fn, arrays);
   const tensors = arrays.map((a) => device.tensor(a));
   try {
-    return await program.runAndRead(tensors);
+    const first = await program.runAndRead(tensors);
+    await program.ready(true);
+    const later = await program.runAndRead(tensors);
+    expect(later).toEqual(first);
+    return later;
   } finally {
     tensors.forEach((t) => t.dispose());
   }

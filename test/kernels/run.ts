@@ -5,7 +5,7 @@ import type { Value } from "../../src/graph/node.ts";
 import { numel, type HostArray, type Shape } from "../../src/tensor/index.ts";
 import { withCleanDevice } from "../gpu.ts";
 
-/** The results of a function of tensors, read back. */
+/** The results of a function of tensors, read back: of the kernels that serve all calls but the first. */
 export async function run(
   fn: (...xs: Value[]) => Value | readonly Value[],
   ...inputs: readonly HostArray[]
@@ -13,7 +13,8 @@ export async function run(
   let results: HostArray[] = [];
   await withCleanDevice(async (device) => {
     const tensors = inputs.map((x) => device.tensor(x));
-    results = await compile(device, fn, inputs).runAndRead(tensors);
+    const program = await compile(device, fn, inputs).ready(true);
+    results = await program.runAndRead(tensors);
     tensors.forEach((t) => t.dispose());
   });
   return results;
