@@ -1,5 +1,6 @@
 // Path integrals on the device: in one program with one submit where all nodes fit at once, else chunk by chunk.
 import type { Device } from "../tensor/device.ts";
+import { ArgumentError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
@@ -106,6 +107,8 @@ export class PathIntegral {
     const { options } = this;
     if (this.starting.every(({ dtype }) => dtype !== "f32")) assertArrays(options.baseline);
     const { integrand = gradientIntegrand(this.shape) } = task;
+    if (options.kernel !== undefined && typeof options.kernel !== "function")
+      throw new ArgumentError(`kernel: expected wholeNetwork(), got ${String(options.kernel)}`);
     const fits = (made: Compiled<PathGraph>): boolean => this.#exceeded(made).length === 0;
     const whole =
       options.kernel?.(this, task.integrand ? undefined : this.#size(points), fits) ?? this.whole(points, integrand);

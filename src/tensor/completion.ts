@@ -5,8 +5,8 @@
 const LONG_MS = 3.5;
 /** A timer is less exact than what it would wait for. */
 const LEAST_TIMER_MS = 1;
-/** Asking starts after this part of the time that such work took before. */
-const EARLY = 0.8;
+/** Asking starts after this part of the time that such work took before, which is up to two milliseconds too long. */
+const EARLY = 0.5;
 /** A question takes about 0.15 ms, and the processor's time with it. */
 const MOST_QUESTIONS = 12;
 /** So many kinds of work are told apart. */

@@ -8,6 +8,7 @@ import {
   type ModelLike,
   type Rule,
   wholeNetwork,
+  type PathKernel,
 } from "../../src/attribution/index.ts";
 import { iota } from "../../src/graph/leaves.ts";
 import type { Value } from "../../src/graph/node.ts";
@@ -234,6 +235,13 @@ describe("where it does not apply", () => {
     { target: (y: Value) => k.sum(k.square(y), 1) },
     "one class",
   );
+
+  test("a name instead of the kernel", () =>
+    withCleanDevice(async (device) => {
+      using traced = net.on(device);
+      const kernel = "whole" as unknown as PathKernel;
+      await expect(integratedGradients(traced.model, x, { kernel })).rejects.toThrow("expected wholeNetwork()");
+    }));
 
   test("a class that does not exist", () =>
     withCleanDevice(async (device) => {
