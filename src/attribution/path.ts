@@ -11,7 +11,15 @@ import { gradientIntegrand } from "./path-graphs.ts";
 import { classArray, endScores, pointTensors, stacked, targetGiven, type PathPoints } from "./path-inputs.ts";
 import { pathShape, type Integrand, type PathGraph, type PathShape } from "./path-parts.ts";
 import { endNodesOf, wholeGraph, type WholeSize } from "./path-whole.ts";
-import { assertFinite, checkDeclared, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
+import {
+  assertFinite,
+  checkDeclared,
+  checkIds,
+  chooseDevice,
+  namedInputs,
+  traceProblem,
+  type Problem,
+} from "./problem.ts";
 import { boundaryKey, compiled, ownBytes, programCost, type Compiled } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
 import { Session } from "./session.ts";
@@ -74,6 +82,7 @@ export class PathIntegral {
     checkDeclared(model, arrays);
     for (const [name, x] of Object.entries(arrays)) if (!(x instanceof Tensor)) assertFinite(`input "${name}"`, x);
     const problem = traceProblem(model, input, arrays, options);
+    checkIds(problem, arrays);
     const device = chooseDevice(problem, arrays, options.device);
     const starting = startingValues(problem, options);
     const set = await baselineSet(options.baseline ?? "zero", placeholders(problem, starting, arrays));

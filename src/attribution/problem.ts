@@ -4,6 +4,7 @@ import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { formatShape, sameShape, type Shape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
+import { base } from "../compiler/regions.ts";
 import { constantPrimitive, input as inputLeaf } from "../graph/leaves.ts";
 import { is, type Node, type Value } from "../graph/node.ts";
 import { dependents, reachable } from "../graph/trace.ts";
@@ -205,6 +206,25 @@ export function checkDeclared(model: ModelLike, arrays: Readonly<Record<string, 
     if (given.dtype !== dtype) throw new ArgumentError(`input "${name}": expected ${dtype}, got ${given.dtype}`);
     if (!sameShape(given.shape.slice(1), shape))
       throw new ShapeError(`input "${name}": expected ${expected(shape)}, got ${formatShape(given.shape)}`);
+  }
+}
+
+/**
+ * Refuses ids that no row of a table belongs to, which would count as zeros without a word. Negative ones are a model's way
+ * to say "none".
+ */
+export function checkIds({ inputs, names, score }: Problem, arrays: Readonly<Record<string, ArrayInput>>): void {
+  if (inputs.every(({ dtype }) => dtype !== "i32")) return;
+  for (const node of reachable([score])) {
+    const rows = node.primitive.rows?.(node) ?? Infinity;
+    const name = rows < Infinity ? names[inputs.indexOf(base(node.inputs[1]!))] : undefined;
+    const given = name === undefined ? undefined : arrays[name];
+    if (!given || given instanceof Tensor) continue;
+    const at = given.data.findIndex((id) => id >= rows);
+    if (at < 0) continue;
+    throw new ArgumentError(
+      `input "${name}": id ${given.data[at]} at element ${at} of ${formatShape(given.shape)} is outside the table, which has ${rows} rows, 0 to ${rows - 1}`,
+    );
   }
 }
 

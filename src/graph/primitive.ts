@@ -117,6 +117,8 @@ export interface PrimitiveSpec<A extends Attrs> {
   readonly multilinear?: boolean;
   /** Arguments in which the node is linear jointly (add, concat, the branches of select). */
   readonly jointlyLinear?: readonly number[] | "all";
+  /** Where argument 1 holds numbers of rows of a fixed table: how many there are; Infinity if it is not fixed. */
+  rows?(node: Node<A>): number;
   /** Whether the derivative jumps somewhere (rectifiers, maxima, comparisons): decides default quadrature rules. */
   readonly kink?: boolean;
   /** Tangent of the result. An absent tangent is null, never zeros; at least one is present. */

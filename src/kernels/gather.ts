@@ -3,8 +3,8 @@
 import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
 import { formatShape, normalizeAxis, numel, sameShape, type Shape } from "../tensor/shape.ts";
 import { Index } from "../graph/index-map.ts";
-import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
-import { apply, type Node, type Value } from "../graph/node.ts";
+import { constantPrimitive, fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
+import { apply, is, type Node, type Value } from "../graph/node.ts";
 import { primitive, type Aval, type Primitive } from "../graph/primitive.ts";
 import { broadcastTo } from "./broadcast.ts";
 import { moveAxis } from "./movement.ts";
@@ -63,6 +63,7 @@ export const gatherPrimitive: Primitive<GatherAttrs> = /* @__PURE__ */ primitive
     const positions = indicesBatched ? indices! : repeated(indices!, size);
     return apply(gatherPrimitive, [data, positions], { axis: axis + 1, shared: shared + 1 });
   },
+  rows: ({ inputs: [x], attrs: { axis } }) => (is(x!, constantPrimitive) ? x!.shape[axis]! : Infinity),
   fold: ([x, indices], { axis, shared }) =>
     fillValue(x!) === 0
       ? fill([...x!.shape.slice(0, axis), ...indices!.shape.slice(shared), ...x!.shape.slice(axis + 1)], 0, x!.dtype)

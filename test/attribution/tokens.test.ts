@@ -123,6 +123,11 @@ describe("interactions of tokens", () => {
       const before = device.counters.submits;
       const bad = hostArray([0, 1, 3], [1, 3], "i32");
       await expect(tokenInteractions(net.model, bad, { vocabulary: 3 })).rejects.toThrow(/element 2 is 3/);
+      // Nobody needs to say how many rows the table has.
+      const options = { layer: "embedding", baselineOf: "layer" } as const;
+      await expect(integratedGradients(net.model, bad, options)).rejects.toThrow(
+        /id 3 at element 2 .* has 3 rows, 0 to 2/,
+      );
       const ragged = [[1, 2], [1]] as never; // prettier-ignore
       await expect(tokenInteractions(net.model, ragged)).rejects.toThrow(/got a list; use hostArray.*padTokens/);
       await expect(tokenInteractions(net.model, ids, { layer: "words" })).rejects.toThrow(/"words".*embedding/);
