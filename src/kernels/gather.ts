@@ -63,7 +63,7 @@ export const gatherPrimitive: Primitive<GatherAttrs> = /* @__PURE__ */ primitive
     const positions = indicesBatched ? indices! : repeated(indices!, size);
     return apply(gatherPrimitive, [data, positions], { axis: axis + 1, shared: shared + 1 });
   },
-  rows: ({ inputs: [x], attrs: { axis } }) => (is(x!, constantPrimitive) ? x!.shape[axis]! : Infinity),
+  rows: ({ inputs: [x], attrs: { axis } }) => (is(x!, constantPrimitive) ? x.shape[axis]! : Infinity),
   fold: ([x, indices], { axis, shared }) =>
     fillValue(x!) === 0
       ? fill([...x!.shape.slice(0, axis), ...indices!.shape.slice(shared), ...x!.shape.slice(axis + 1)], 0, x!.dtype)
