@@ -1,6 +1,6 @@
 // npm run example:evaluation -- --help
 import { ArgumentError } from "../src/tensor/errors.ts";
-import { nameList, runExample, wholeNumber, writeFiles, type Given, type Tools } from "./lib/command.ts";
+import { nameList, runExample, wholeNumber, writeStudy, type Given, type Tools } from "./lib/command.ts";
 import { evaluationReport, resultJson, summaryText, type Run } from "./lib/evaluation-report.ts";
 import { evaluationStudy, type EvaluationSettings } from "./lib/evaluation-study.ts";
 import type { PictureKind } from "./lib/pictures-data.ts";
@@ -68,12 +68,11 @@ async function run({ out, study: chosen }: Settings, { device, progress, signal 
   const started = performance.now();
   const study = await evaluationStudy(chosen, { device, signal, note: progress.note, onProgress: progress.update });
   const done: Run = { study, adapter: device.info.description, seconds: (performance.now() - started) / 1000 };
-  const files = await writeFiles(out, {
-    "report.html": await evaluationReport(done),
-    "result.json": `${JSON.stringify(resultJson(done), undefined, 2)}\n`,
-  });
-  progress.finish();
-  console.log(`${summaryText(done)}\n\n${files[0]} shows everything; the numbers are in ${files[1]}`);
+  await writeStudy(
+    out,
+    { report: await evaluationReport(done), numbers: resultJson(done), summary: summaryText(done) },
+    progress,
+  );
 }
 
 const text = { type: "string" } as const;

@@ -1,6 +1,6 @@
 // npm run example:gridworld -- --help
 import { ArgumentError } from "../src/tensor/errors.ts";
-import { runExample, wholeNumber, writeFiles, type Given, type Tools } from "./lib/command.ts";
+import { runExample, wholeNumber, writeStudy, type Given, type Tools } from "./lib/command.ts";
 import { gridworldReport, resultJson, summaryText, type Study } from "./lib/gridworld-report.ts";
 import { GAMES, play, type Outcome, type StudySettings } from "./lib/gridworld-study.ts";
 
@@ -55,11 +55,11 @@ async function run({ out, study: common }: Settings, { device, progress, signal 
     adapter: device.info.description,
     seconds: (performance.now() - started) / 1000,
   };
-  const files = await writeFiles(out, {
-    "report.html": await gridworldReport(study),
-    "result.json": `${JSON.stringify(resultJson(study), undefined, 2)}\n`,
-  });
-  console.log(`${summaryText(study)}\n\n${files[0]} shows everything; the numbers are in ${files[1]}`);
+  await writeStudy(
+    out,
+    { report: await gridworldReport(study), numbers: resultJson(study), summary: summaryText(study) },
+    progress,
+  );
 }
 
 await runExample({

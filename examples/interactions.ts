@@ -5,7 +5,7 @@ import {
   positiveNumber,
   runExample,
   wholeNumber,
-  writeFiles,
+  writeStudy,
   type Given,
   type Tools,
 } from "./lib/command.ts";
@@ -83,11 +83,11 @@ async function run({ targets, seeds, out, experiment: common }: Settings, tools:
     adapter: device.info.description,
     seconds: (performance.now() - started) / 1000,
   };
-  const files = await writeFiles(out, {
-    "report.html": await interactionsReport(study),
-    "result.json": `${JSON.stringify(resultJson(study), undefined, 2)}\n`,
-  });
-  console.log(`${summaryText(study)}\n\n${files[0]} shows everything; the numbers are in ${files[1]}`);
+  await writeStudy(
+    out,
+    { report: await interactionsReport(study), numbers: resultJson(study), summary: summaryText(study) },
+    progress,
+  );
 }
 
 await runExample({

@@ -1,6 +1,6 @@
 // npm run example:language -- --help
 import { ArgumentError } from "../src/tensor/errors.ts";
-import { runExample, wholeNumber, writeFiles, type Given, type Tools } from "./lib/command.ts";
+import { runExample, wholeNumber, writeStudy, type Given, type Tools } from "./lib/command.ts";
 import { stateOfTheUnion } from "./lib/language-corpus.ts";
 import { languageReport, resultJson, summaryText, type Run } from "./lib/language-report.ts";
 import { languageStudy, type LanguageSettings } from "./lib/language-study.ts";
@@ -72,12 +72,11 @@ async function run({ out, study: chosen }: Settings, { device, progress, signal 
     onProgress: progress.update,
   });
   const done: Run = { study, adapter: device.info.description, seconds: (performance.now() - started) / 1000 };
-  const files = await writeFiles(out, {
-    "report.html": await languageReport(done),
-    "result.json": `${JSON.stringify(resultJson(done), undefined, 2)}\n`,
-  });
-  progress.finish();
-  console.log(`${summaryText(done)}\n\n${files[0]} shows everything; the numbers are in ${files[1]}`);
+  await writeStudy(
+    out,
+    { report: await languageReport(done), numbers: resultJson(done), summary: summaryText(done) },
+    progress,
+  );
 }
 
 await runExample({

@@ -1,6 +1,6 @@
 // npm run example:molecules -- --help
 import { ArgumentError } from "../src/tensor/errors.ts";
-import { runExample, wholeNumber, writeFiles, type Given, type Tools } from "./lib/command.ts";
+import { runExample, wholeNumber, writeStudy, type Given, type Tools } from "./lib/command.ts";
 import { integraseCompounds } from "./lib/molecules-data.ts";
 import { moleculeReport, resultJson, summaryText, type Run } from "./lib/molecules-report.ts";
 import { moleculeStudy, type MoleculeSettings } from "./lib/molecules-study.ts";
@@ -65,12 +65,11 @@ async function run({ out, study: chosen }: Settings, { device, progress, signal 
     onProgress: progress.update,
   });
   const done: Run = { study, adapter: device.info.description, seconds: (performance.now() - started) / 1000 };
-  const files = await writeFiles(out, {
-    "report.html": await moleculeReport(done),
-    "result.json": `${JSON.stringify(resultJson(done), undefined, 2)}\n`,
-  });
-  progress.finish();
-  console.log(`${summaryText(done)}\n\n${files[0]} shows everything; the numbers are in ${files[1]}`);
+  await writeStudy(
+    out,
+    { report: await moleculeReport(done), numbers: resultJson(done), summary: summaryText(done) },
+    progress,
+  );
 }
 
 await runExample({

@@ -1,6 +1,6 @@
 // npm run example:pictures -- --help
 import { ArgumentError } from "../src/tensor/errors.ts";
-import { runExample, wholeNumber, writeFiles, type Given, type Tools } from "./lib/command.ts";
+import { runExample, wholeNumber, writeStudy, type Given, type Tools } from "./lib/command.ts";
 import type { PictureKind } from "./lib/pictures-data.ts";
 import { picturesReport, resultJson, summaryText, type Run } from "./lib/pictures-report.ts";
 import { picturesStudy, type PicturesSettings } from "./lib/pictures-study.ts";
@@ -66,12 +66,11 @@ async function run({ out, study: chosen }: Settings, { device, progress, signal 
   const started = performance.now();
   const study = await picturesStudy(chosen, { device, signal, note: progress.note, onProgress: progress.update });
   const done: Run = { study, adapter: device.info.description, seconds: (performance.now() - started) / 1000 };
-  const files = await writeFiles(out, {
-    "report.html": await picturesReport(done),
-    "result.json": `${JSON.stringify(resultJson(done), undefined, 2)}\n`,
-  });
-  progress.finish();
-  console.log(`${summaryText(done)}\n\n${files[0]} shows everything; the numbers are in ${files[1]}`);
+  await writeStudy(
+    out,
+    { report: await picturesReport(done), numbers: resultJson(done), summary: summaryText(done) },
+    progress,
+  );
 }
 
 await runExample({

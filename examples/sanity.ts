@@ -1,6 +1,6 @@
 // npm run example:sanity -- --help
 import { ArgumentError } from "../src/tensor/errors.ts";
-import { runExample, wholeNumber, writeFiles, type Given, type Tools } from "./lib/command.ts";
+import { runExample, wholeNumber, writeStudy, type Given, type Tools } from "./lib/command.ts";
 import { emotionOnFaces } from "./lib/sanity-emotion.ts";
 import { fashionMnist } from "./lib/sanity-fashion.ts";
 import { resultJson, sanityReport, summaryText, type Run } from "./lib/sanity-report.ts";
@@ -78,12 +78,11 @@ async function run(
   const tools = { device, signal, note, onProgress: progress.update, again: retrain };
   const study = await sanityStudy(data, () => emotionOnFaces(faces, tools), chosen, tools);
   const done: Run = { study, adapter: device.info.description, seconds: (performance.now() - started) / 1000 };
-  const files = await writeFiles(out, {
-    "report.html": await sanityReport(done),
-    "result.json": `${JSON.stringify(resultJson(done), undefined, 2)}\n`,
-  });
-  progress.finish();
-  console.log(`${summaryText(done)}\n\n${files[0]} shows everything; the numbers are in ${files[1]}`);
+  await writeStudy(
+    out,
+    { report: await sanityReport(done), numbers: resultJson(done), summary: summaryText(done) },
+    progress,
+  );
 }
 
 await runExample({

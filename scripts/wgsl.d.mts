@@ -4,3 +4,6 @@ import type { Plugin } from "vite";
 export declare function compactWgsl(source: string): string;
 export declare const wgslForEsbuild: EsbuildPlugin;
 export declare const wgslForVite: Plugin;
+
+/** The file that a kernel's text is joined to wherever it is used; undefined for most. */
+export function foundationOf(source: string): string | undefined;

@@ -30,6 +30,9 @@ export function compactWgsl(source) {
     .replace(/,(?=\n?[)}])/g, "");
 }
 
+/** The file that a kernel's text is joined to wherever it is used, because it says so; undefined for most. */
+export const foundationOf = (source) => /^\/\/ Joined to (\w+\.wgsl)\.$/m.exec(source)?.[1];
+
 /** Runs of white space become one line break after a statement, else one space. */
 const withoutComments = (source) =>
   source
@@ -47,13 +50,15 @@ const separates = (before, after) =>
  * (src/compiler/step.ts) keeps its name: `main`, `store(i, v)`, `load_NAME(i)` and the binding NAME, `out`, constants in
  * capitals, aliases, and `safe_` functions.
  */
-function shortNames(codes) {
+function shortNames(sources) {
   const counts = new Map();
   const fixed = new Set(TAKEN);
-  for (const code of codes) {
+  const codes = new Map([...sources].map(([file, source]) => [file, withoutComments(source)]));
+  for (const [file, code] of codes) {
     const loads = [...code.matchAll(/\bload_(\w+)/g)].flat();
     const kept = new Set(["main", "store", "out", "default", ...loads]);
-    const declared = new Set([...code.matchAll(DECLARED)].map(([, keyword, typed]) => keyword ?? typed));
+    const whole = `${codes.get(foundationOf(sources.get(file))) ?? ""}${code}`;
+    const declared = new Set([...whole.matchAll(DECLARED)].map(([, keyword, typed]) => keyword ?? typed));
     for (const word of code.match(TOKEN) ?? []) {
       const renamed = declared.has(word) && !kept.has(word) && word.length > 1 && !KEPT.test(word);
       if (renamed) counts.set(word, (counts.get(word) ?? 0) + 1);
@@ -67,7 +72,7 @@ function shortNames(codes) {
 }
 
 const SHORT = shortNames(
-  readdirSync(FOLDER).map((file) => withoutComments(readFileSync(new URL(file, FOLDER), "utf8"))),
+  new Map(readdirSync(FOLDER).map((file) => [file, readFileSync(new URL(file, FOLDER), "utf8")])),
 );
 const SHORT_WORDS = new Set(SHORT.values());
 

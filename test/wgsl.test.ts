@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { compactWgsl } from "../scripts/wgsl.mjs";
 import { openValidationDevice } from "./gpu.ts";
+import { wgslFiles, wgslText } from "./wgsl-files.ts";
 
 const folder = new URL("../src/kernels/wgsl/", import.meta.url);
 
@@ -29,15 +30,11 @@ describe("hand-written WGSL", () => {
 
   test("compiles file by file within WebGPU's default limits", async () => {
     const device = await openValidationDevice();
-    const read = (file: string): string => compactWgsl(readFileSync(new URL(file, folder), "utf8"));
-    for (const file of readdirSync(folder)) await device.pipeline(runnable(read(file), read), file);
+    for (const file of wgslFiles) await device.pipeline(runnable(wgslText(file)), file);
     device.destroy();
   });
 });
 
-/** Files of functions have no entry point, and log1p builds upon the logarithm; whatever uses them brings both. */
-function runnable(text: string, read: (file: string) => string): string {
-  if (text.includes("fn main(")) return text;
-  const logarithm = text.includes("safe_log(") && !text.includes("fn safe_log(") ? read("log.wgsl") : "";
-  return `${logarithm}\n${text}\n@compute @workgroup_size(1) fn main() {}`;
-}
+/** Files of functions have no entry point. */
+const runnable = (text: string): string =>
+  text.includes("fn main(") ? text : `${text}\n@compute @workgroup_size(1) fn main() {}`;

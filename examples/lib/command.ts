@@ -130,3 +130,25 @@ export async function writeFiles(
     return near.startsWith("..") ? join(folder, name) : near;
   });
 }
+
+/** What a study came to, in three forms. */
+export interface Written {
+  readonly report: string;
+  /** What JSON can hold of the numbers. */
+  readonly numbers: unknown;
+  readonly summary: string;
+}
+
+/** Writes report and numbers into a folder, and prints the summary and where they are. */
+export async function writeStudy(
+  out: string,
+  { report, numbers, summary }: Written,
+  progress: Progress,
+): Promise<void> {
+  const files = await writeFiles(out, {
+    "report.html": report,
+    "result.json": `${JSON.stringify(numbers, undefined, 2)}\n`,
+  });
+  progress.finish();
+  console.log(`${summary}\n\n${files[0]} shows everything; the numbers are in ${files[1]}`);
+}

@@ -25,7 +25,7 @@ import {
   type Windows,
 } from "./language-network.ts";
 import { kneserNey, type WordModel } from "./language-ngram.ts";
-import { cachedWeights } from "./language-weights.ts";
+import { cachedWeights } from "./weights.ts";
 import { mean } from "./statistics.ts";
 
 export const METHODS = ["zero", "mean", "gradient"] as const satisfies readonly WordMethod[];

@@ -117,7 +117,7 @@ export async function featureArrays(device: Device, graphs: readonly nn.GraphExa
 
 // ---- training ------------------------------------------------------------------------------------------------------
 
-/** A training step takes as many molecules of each class of size, so that each molecule comes up as often as any other. */
+/** Molecules of a training step, by class of size: in proportion to the classes, so that each comes up equally often. */
 const BATCH = [4, 4, 4, 3, 1];
 
 export interface MoleculeTraining extends WeaveSettings {

@@ -2,7 +2,7 @@
 import * as nn from "../../src/nn/index.ts";
 import type { Device } from "../../src/tensor/device.ts";
 import { logitsOf, trainClassifier } from "./classifier.ts";
-import { cachedWeights } from "./language-weights.ts";
+import { cachedWeights } from "./weights.ts";
 import { SOURCE, type Compound, type CompoundTable } from "./molecules-data.ts";
 import { explainMolecules, moleculePaths, type MoleculePath, type TrainedNetwork } from "./molecules-explain.ts";
 import { ATOM_FEATURES, graphOf, PAIR_FEATURES } from "./molecules-features.ts";

@@ -6,7 +6,7 @@ import { relu } from "../../src/kernels/index.ts";
 import * as nn from "../../src/nn/index.ts";
 import type { Device } from "../../src/tensor/device.ts";
 import { logitsOf } from "./classifier.ts";
-import { cachedWeights } from "./language-weights.ts";
+import { cachedWeights } from "./weights.ts";
 import { examplesAt, type LabelledPictures } from "./sanity-fashion.ts";
 
 export interface TrainingSettings {

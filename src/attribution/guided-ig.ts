@@ -11,8 +11,8 @@ const smallestGradient: Choose = ({ gradient }) => abs(gradient);
  * {@link adaptivePath}; the defaults (200 steps, fraction 0.25, maxDist 0.02) are those of the authors' code.
  *
  * The completeness error is larger than that of Integrated Gradients with as many steps (2 to 9 % at the defaults on small
- * networks, and more than the difference of the scores on a deep one): look at `delta`. With maxDist 0 or fraction 1 the path is straight, and the result that of `integratedGradients` with the
- * rule "left".
+ * networks, and more than the difference of the scores on a deep one): look at `delta`. With maxDist 0 or fraction 1 the path
+ * is straight, and the result that of `integratedGradients` with the rule "left".
  */
 export const guidedIG = <I extends Input>(
   model: ModelLike,

@@ -9,6 +9,7 @@ import conv_pointwise from "./wgsl/conv_pointwise.wgsl";
 import conv_pointwise_grad from "./wgsl/conv_pointwise_grad.wgsl";
 import conv_single from "./wgsl/conv_single.wgsl";
 import conv_slide from "./wgsl/conv_slide.wgsl";
+import conv_taps from "./wgsl/conv_taps.wgsl";
 import conv_weight_slide from "./wgsl/conv_weight_slide.wgsl";
 import type { Window } from "./window.ts";
 
@@ -104,7 +105,7 @@ export function dataCall(
   const phases = lead * groups * y.phases * x.phases;
   const runs = s.images * y.runs * x.runs;
   const tile = (TM: number, RUNS: number): KernelCall => ({
-    wgsl: m === 1 ? conv_single : conv_slide,
+    wgsl: `${conv_taps}\n${m === 1 ? conv_single : conv_slide}`,
     uniforms,
     workgroups: tiles(phases * tiles(m, TM) * tiles(runs, RUNS), LANES),
     flops,
@@ -112,7 +113,7 @@ export function dataCall(
   });
   const inQuads = (TM: number, RUNS: number): KernelCall => ({
     ...tile(TM, RUNS),
-    wgsl: sharing(conv_slide),
+    wgsl: sharing(`${conv_taps}\n${conv_slide}`),
     workgroups: phases * tiles(m, TM) * tiles(runs, 4 * RUNS),
     constants: { TM, RUNS, TAPS, SPARE, LANES: 4, QUADS: 1 },
     needs: "quads",

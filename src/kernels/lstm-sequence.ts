@@ -17,6 +17,7 @@ import { expandDims, reshape, transpose } from "./movement.ts";
 import { index, sliceAxis } from "./slice.ts";
 import sequenceWgsl from "./wgsl/lstm_sequence.wgsl";
 import cotangentWgsl from "./wgsl/lstm_sequence_cotangent.wgsl";
+import linearWgsl from "./wgsl/lstm_sequence_linear.wgsl";
 import tangentWgsl from "./wgsl/lstm_sequence_tangent.wgsl";
 
 /** `reverse`: from the last step to the first. `given`: weights are as kernels load them, and which sources there are. */
@@ -146,7 +147,8 @@ export const lstmLinearPrimitive: Primitive<LinearAttrs> = /* @__PURE__ */ primi
     expand: (node) => readied(node, lstmLinearPrimitive, 2, node.attrs.transposed),
     call(node) {
       const rows = rowsOf(lead(node.inputs[0]!), lead(node))!.map((n) => Math.ceil(n / stepsIn(node)));
-      return call(node.attrs.transposed ? cotangentWgsl : tangentWgsl, node, [...rows, node.attrs.given!], 140);
+      const wgsl = `${linearWgsl}\n${node.attrs.transposed ? cotangentWgsl : tangentWgsl}`;
+      return call(wgsl, node, [...rows, node.attrs.given!], 140);
     },
   },
   jointlyLinear: [3, 4, 5],

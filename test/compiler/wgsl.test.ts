@@ -1,13 +1,12 @@
 // Every generated kernel: compiles within WebGPU's default limits, and declares the bindings that its step provides.
-import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { detectRaces, WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
-import { compactWgsl } from "../../scripts/wgsl.mjs";
 import { Program } from "../../src/compiler/program.ts";
 import type { Step } from "../../src/compiler/step.ts";
 import type { Node } from "../../src/graph/node.ts";
 import type { Device } from "../../src/tensor/index.ts";
 import { openValidationDevice } from "../gpu.ts";
+import { wgslFiles, wgslText } from "../wgsl-files.ts";
 import { batteryGraphs, graphs } from "./graphs.ts";
 
 let device: Device;
@@ -68,11 +67,9 @@ describe("generated kernels", () => {
 const LOOPED = new Set(["adaptive_step.wgsl"]);
 
 describe("hand-written kernels with barriers", () => {
-  const folder = new URL("../../src/kernels/wgsl/", import.meta.url);
-  const files = readdirSync(folder).filter((file) => file.endsWith(".wgsl"));
-  const texts = files.map((file) => [file, compactWgsl(readFileSync(new URL(file, folder), "utf8"))] as const);
+  const texts = wgslFiles.map((file) => [file, wgslText(file)] as const);
 
-  test("all files were looked at", () => expect(files.length).toBeGreaterThan(10));
+  test("all files were looked at", () => expect(texts.length).toBeGreaterThan(10));
 
   const races = (text: string): string[] => {
     const found = detectRaces(text, "main", [1, 1, 1], buffersFor(text));

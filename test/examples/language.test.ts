@@ -15,7 +15,7 @@ import { evenWindows, languageNetwork, logProbabilities, trainLanguage } from ".
 import { kneserNey } from "../../examples/lib/language-ngram.ts";
 import { agreement, byDistance, rankCorrelation, shares } from "../../examples/lib/language-statistics.ts";
 import { ngramPerplexity } from "../../examples/lib/language-study.ts";
-import { cachedWeights, weightsFile } from "../../examples/lib/language-weights.ts";
+import { cachedWeights, weightsFile } from "../../examples/lib/weights.ts";
 import { modelOf, type Model } from "../../src/nn/index.ts";
 import { hostArray, type Device } from "../../src/tensor/index.ts";
 import { withCleanDevice } from "../gpu.ts";

@@ -1,77 +1,8 @@
 // conv_slide.wgsl for one output channel (of each group), as in depthwise convolutions: there a channel of weights is read for
 // few outputs, and sums of one channel fit into vectors. An invocation computes RUNS runs of four outputs.
+// Joined to conv_taps.wgsl.
 const RUNS = 4u; // tune
-const TAPS = 3u; // tune
-// 1 where some group of taps of a class is smaller than TAPS.
-const SPARE = 1u; // tune
 const LANES = 64u; // tune
-struct Axis {
-  extent: u32, outputs: u32, kernel: u32, stride: u32, dilation: u32,
-  offset: i32,  // -pad forward, +pad backward
-  phases: u32, skip: u32,
-  pace: u32,    // input positions from one output of a phase to the next
-  reach: u32,   // input positions from one tap to the next
-  runs: u32,    // rows, or runs of four columns, in a phase
-  classes: u32, // of taps: those of one class are `skip` apart
-}
-struct Dims {
-  y: Axis, x: Axis,
-  planes: u32, images: u32, groups: u32, m: u32, k: u32, backward: u32,
-  in_planes: u32, in_repeat: u32, w_planes: u32, w_repeat: u32,
-  w_group: u32, w_m: u32, w_k: u32, // strides of the weights
-}
-@group(0) @binding(0) var<uniform> dims: Dims;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> w: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
-
-fn store(i: u32, v: f32) { out[i] = v; } // fuse
-
-// Taps in order of ascending input position: tap `first + u step` of output q reads input `base + q move + u reach`.
-struct Taps { first: i32, step: i32, count: i32, base: i32 }
-
-fn taps(a: Axis, phase: u32, residue: u32) -> Taps {
-  let skip = i32(a.skip);
-  let stride = i32(a.stride);
-  let dilation = i32(a.dilation);
-  let at = i32(phase) + a.offset;
-  if (dims.backward == 0u) {
-    let first = i32(residue);
-    return Taps(first, skip, (i32(a.kernel) - first + skip - 1) / skip, i32(phase) * stride + a.offset + first * dilation);
-  }
-  var first = 0;
-  while (first < skip && (at - first * dilation) % stride != 0) { first++; }
-  let count = select(0, (i32(a.kernel) - first + skip - 1) / skip, first < min(skip, i32(a.kernel)));
-  let last = max(0, count - 1);
-  return Taps(first + last * skip, -skip, count, (at - first * dilation) / stride - last * i32(a.reach));
-}
-
-// What each tap sees of a row that starts at `row`: four columns, each loaded once; zero beyond the ends of the row.
-// Columns left of 0 wrap to huge numbers. No variables here: a software adapter stores each through a mask.
-struct Window { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32> }
-fn window(row: u32, first: u32, inside: bool, left: i32) -> Window {
-  let width = select(0u, dims.x.extent, inside);
-  let i = vec4(0u, 1u, 2u, 3u) * dims.x.reach + first;
-  let j = i + 4u * dims.x.reach;
-  let near = i < vec4(width);
-  let far = j < vec4(width);
-  let p = select(vec4<f32>(), head(row + select(vec4<u32>(), i, near)), near);
-  let q = select(vec4<f32>(), tail(row + select(vec4<u32>(), j, far)), far);
-  return Window(p, tap(vec4(p.yzw, q.x), left > 1), tap(vec4(p.zw, q.xy), left > 2), tap(vec4(p.w, q.xyz), left > 3), tap(q, left > 4));
-}
-fn head(i: vec4<u32>) -> vec4<f32> { return vec4(x[i.x], x[i.y], x[i.z], x[i.w]); }
-fn tail(i: vec4<u32>) -> vec4<f32> {
-  if (TAPS == 1u) { return vec4<f32>(); }
-  if (TAPS == 2u) { return vec4(x[i.x], 0.0, 0.0, 0.0); }
-  if (TAPS == 3u) { return vec4(x[i.x], x[i.y], 0.0, 0.0); }
-  if (TAPS == 4u) { return vec4(x[i.x], x[i.y], x[i.z], 0.0); }
-  return head(i);
-}
-// A tap that does not exist must not see infinities.
-fn tap(p: vec4<f32>, used: bool) -> vec4<f32> {
-  if (SPARE == 0u) { return p; }
-  return select(vec4<f32>(), p, used);
-}
 
 // Weights of a row, by tap.
 struct Weights { a: f32, b: f32, c: f32, d: f32, e: f32 }

@@ -1,4 +1,5 @@
 // log(1 + x), through 2 atanh(x / (2 + x)) where adding 1 would lose the digits of x. Needs safe_log.
+// Joined to log.wgsl.
 fn safe_log1p(x: f32) -> f32 {
   if (x < -0.3 || x > 0.42) { return safe_log(1.0 + x); }
   let s = x / (2.0 + x);
