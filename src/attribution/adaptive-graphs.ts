@@ -3,6 +3,7 @@
 //
 //   step    gradient at all rows, cost of moving each coordinate, and the kernel that moves some of them
 //   finale  sums over segments and weighted means over baselines, class by class
+import { replacing } from "../graph/trace.ts";
 import { ShapeError } from "../tensor/errors.ts";
 import { formatShape, numel, sameShape } from "../tensor/shape.ts";
 import { batchAll } from "../autograd/batch.ts";
@@ -17,7 +18,7 @@ import { expandDims, reshape, transpose } from "../kernels/movement.ts";
 import { index as indexAt, sliceAxis } from "../kernels/slice.ts";
 import { coordinatesOf, examplesOf, joined, parted } from "./coordinates.ts";
 import { idgiShares, type Weighting } from "./idgi-shares.ts";
-import { aligned, leafLike, sideOf, type PathGraph } from "./path-parts.ts";
+import { aligned, classesOf, leafLike, pathGraph, type PathGraph } from "./path-parts.ts";
 import type { Problem } from "./problem.ts";
 
 /** Where a path is, for every coordinate of one attributed value [B, ...]. */
@@ -117,7 +118,7 @@ function derivatives(problem: Problem, points: readonly Node[], inputs: RowInput
   const { ends, score } = problem;
   const seeds = classSeeds(problem, inputs);
   const seed = seeds ? leafLike(score, [], "class") : fill(score.shape, 1);
-  const at = new Map(ends.map((end, j) => [end, points[j]!]));
+  const at = replacing(ends, points);
   const gradients = vjpGraph([score], ends, [seed]).map((g, j) => g ?? fill(ends[j]!.shape, 0));
   const [scores, ...rows] = batchAll(
     [score, ...gradients],
@@ -169,26 +170,19 @@ export function stepGraph(problem: Problem, rows: number, options: AdaptiveGraph
   const idgi = options.weighting === "idgi" ? idgiInputs(problem, rows) : undefined;
   const sums = idgi ? [withStep(idgi, scores), idgiShares(joined(problem, gradients, [rows])), scores] : [];
   const outputs = [next, ...sums, ...(options.positions ? points : [])];
-  const side = sideOf(problem, outputs, problem.ends);
   const carried = [state, ...(idgi ? Object.values(idgi) : [])];
-  return {
-    inputs: [...side, ...indexOf(problem), ...starts, ...differences, segment, ...classes, settings, ...carried],
-    outputs,
-    side,
-  };
+  return pathGraph(problem, [...starts, ...differences, segment, ...classes, settings, ...carried], outputs);
 }
-
-const indexOf = ({ index }: Problem): Node[] => (index ? [index] : []);
 
 /**
  * inputs: side inputs, target, x' and x - x' [R, ...], segments, classes, score' [R, ...], mixing [2, K or 1, R], carried,
  * totals -> totals: attributions, mean score at the baselines
  */
 export function finaleGraph(problem: Problem, rows: number, weighting: Weighting): PathGraph {
-  const { ends, target, score } = problem;
+  const { ends, score } = problem;
   const inputs = rowInputs(problem, rows);
   const { starts, differences, segment, classes, startScores } = inputs;
-  const lead = target.kind === "all" ? [target.classes] : [];
+  const lead = classesOf(problem);
   const mixing = input([2, numel(lead), rows], "f32", "mixing");
   const totals = [
     ...ends.map((end) => input([...lead, ...end.shape], "f32", "total")),
@@ -204,30 +198,15 @@ export function finaleGraph(problem: Problem, rows: number, weighting: Weighting
   // Scores of all classes are [B, K].
   const means = [...parted(problem, attributions, lead), reshape(transpose(scores), score.shape)];
   const outputs = means.map((v, i) => add(v, totals[i]!));
-  const side = sideOf(problem, outputs);
   const carried = [state, ...(idgi ? Object.values(idgi) : [])];
-  return {
-    inputs: [
-      ...side,
-      ...indexOf(problem),
-      ...starts,
-      ...differences,
-      segment,
-      ...classes,
-      startScores,
-      mixing,
-      ...carried,
-      ...totals,
-    ],
-    outputs,
-    side,
-  };
+  const own = [...starts, ...differences, segment, ...classes, startScores, mixing, ...carried, ...totals];
+  return pathGraph(problem, own, outputs);
 }
 
 /** Scores [R, B] at the ends of all segments. */
 function endScores(problem: Problem, inputs: RowInputs): Node {
   const { ends, score } = problem;
   const points = pointsAt(inputs, 1);
-  const [scores] = batchAll([score], new Map(ends.map((end, j) => [end, points[j]!])), points[0]!.shape[0]!);
+  const [scores] = batchAll([score], replacing(ends, points), points[0]!.shape[0]!);
   return rowScores(problem, scores!, inputs);
 }

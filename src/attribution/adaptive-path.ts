@@ -1,6 +1,6 @@
 // Adaptive paths: which coordinates move next is decided on the way, by the gradient met there.
+import { assertAtLeast, assertChoice, assertWhole } from "../tensor/checks.ts";
 import { ArgumentError } from "../tensor/errors.ts";
-import { assertAtLeast, assertChoice, assertWhole } from "./checks.ts";
 import type { Choose } from "./adaptive-graphs.ts";
 import { runAdaptive, type AdaptivePlan } from "./adaptive-run.ts";
 import { assertArrays } from "./baseline-set.ts";

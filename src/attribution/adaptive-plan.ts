@@ -4,12 +4,12 @@ import type { Node } from "../graph/node.ts";
 import type { Graph } from "../graph/trace.ts";
 import { finaleGraph, stepGraph, traceCosts, type Choose } from "./adaptive-graphs.ts";
 import type { Weighting } from "./idgi-shares.ts";
-import { planChunks, type Cost } from "./chunks.ts";
+import { planChunks } from "./chunks.ts";
 import { preludeProgram } from "./path-chunks.ts";
 import type { PathIntegral } from "./path.ts";
 import { pathShape, type PathGraph } from "./path-parts.ts";
 import type { Problem } from "./problem.ts";
-import { compiled, programCost, type Compiled } from "./programs.ts";
+import { compiled, programCost, type Compiled, type Cost } from "./programs.ts";
 import type { Progress } from "./types.ts";
 
 export interface AdaptiveRequest {

@@ -1,18 +1,16 @@
 // Runs adaptive paths: every step is one program whose result the next one reads, and nothing is read back before the end.
-import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Graph } from "../graph/trace.ts";
 import { firstState, stateLength } from "../kernels/adaptive-step.ts";
 import { carriedOf, planAdaptive, type AdaptiveRequest, type PlannedPaths, type Row } from "./adaptive-plan.ts";
 import { coordinatesOf } from "./coordinates.ts";
+import { inSession } from "./in-session.ts";
 import { encodePrelude, sideTensors } from "./path-chunks.ts";
 import type { PathIntegral, PathResult } from "./path.ts";
 import { assertFinite, type Problem } from "./problem.ts";
-import type { Compiled } from "./programs.ts";
 import { joinRows } from "./rows.ts";
-import { Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import type { Plan } from "./types.ts";
 
 /** What ran. A chunk is a submit of several dependent steps, so that its dispatches grow with them. */
@@ -42,29 +40,24 @@ interface Job extends PlannedPaths {
 
 /** @throws LimitError if not even one row fits the memory budget */
 export async function runAdaptive(path: PathIntegral, request: AdaptiveRequest): Promise<AdaptiveResult> {
-  const { device, options, problem } = path;
+  const { device, problem } = path;
   const { steps, fraction, maxDist, progress } = request;
   const planned = planAdaptive(path, request);
-  await Promise.all(Object.values(planned.programs).map(({ program }: Compiled<Graph>) => program.ready()));
-  return device.withErrorScope("attribution", async () => {
-    const session = new Session(device, options);
-    try {
-      const rank = Math.floor((coordinatesOf(problem) - 1) * fraction);
-      const settings = session.keep(device.tensor([steps, rank, maxDist]));
-      const total = planned.rows.length * steps;
-      let done = 0;
-      const report = (count: number, taken: number): void => progress?.({ done: (done += count * taken), total });
-      return await runGroups({ ...planned, path, request, session, settings, report });
-    } finally {
-      session.close();
-    }
+  const { prelude, step, finale } = planned.programs;
+  return inSession(path, [prelude.program, step.program, finale.program], async (session) => {
+    const rank = Math.floor((coordinatesOf(problem) - 1) * fraction);
+    const settings = session.keep(device.tensor([steps, rank, maxDist]));
+    const total = planned.rows.length * steps;
+    let done = 0;
+    const report = (count: number, taken: number): void => progress?.({ done: (done += count * taken), total });
+    return await runGroups({ ...planned, path, request, session, settings, report });
   });
 }
 
 async function runGroups(job: Job): Promise<AdaptiveResult> {
   const { path, session, programs, request, rows, rowsPerGroup } = job;
   const { problem, device } = path;
-  const before = { ...device.counters };
+  const before = device.counters.readbacks;
   const groups = Math.ceil(rows.length / rowsPerGroup);
   let totals = programs.finale.graph.outputs.map((y) => session.zeros(y.shape));
   let ends: readonly Tensor[] = [];
@@ -94,11 +87,9 @@ async function runGroups(job: Job): Promise<AdaptiveResult> {
   };
 }
 
-function whatRan(job: Job, before: Device["counters"]): AdaptivePlan {
+function whatRan(job: Job, before: number): AdaptivePlan {
   const { path, session, programs, request, rows, rowsPerGroup, stepsPerSubmit, bytes } = job;
-  const { counters } = path.device;
   const groups = Math.ceil(rows.length / rowsPerGroup);
-  const used = Object.values(programs).flatMap(({ program }: Compiled<Graph>) => program.steps);
   const { dispatches: dispatchesPerStep } = programs.step.program.plan;
   return {
     rows: rowsPerGroup,
@@ -108,11 +99,8 @@ function whatRan(job: Job, before: Device["counters"]): AdaptivePlan {
     bytes,
     dispatchesPerStep,
     dispatchesPerChunk: dispatchesPerStep * stepsPerSubmit,
-    dispatches: counters.dispatches - before.dispatches,
-    submits: counters.submits - before.submits,
-    readbacks: counters.readbacks - before.readbacks,
-    pipelines: new Set(used.map(({ wgsl }) => wgsl)).size,
-    flops: session.flops,
+    readbacks: path.device.counters.readbacks - before,
+    ...session.spent,
   };
 }
 

@@ -84,6 +84,6 @@ export function assertArrays(baseline: PathOptions["baseline"] = "zero"): void {
   const stays = set.find(({ baseline: b }) => typeof b === "string" || typeof b === "number");
   if (!stays) return;
   throw new ArgumentError(
-    `baseline: whole numbers have no ${JSON.stringify(stays.baseline)} to start from; give an array of ids, such as those of padding`,
+    `baseline: whole numbers have no ${JSON.stringify(stays.baseline)} to start from; give an array of ids, such as padding`,
   );
 }

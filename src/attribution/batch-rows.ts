@@ -2,14 +2,14 @@
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { bytesOf } from "../compiler/plan.ts";
 import type { Program } from "../compiler/program.ts";
 import type { Graph } from "../graph/trace.ts";
-import { planChunks, type Cost } from "./chunks.ts";
+import { planChunks } from "./chunks.ts";
+import { inSession } from "./in-session.ts";
 import type { PathIntegral } from "./path.ts";
 import { assertFinite } from "./problem.ts";
-import { compiled, programCost, type Compiled } from "./programs.ts";
-import { Session } from "./session.ts";
+import { compiled, costOf, type Compiled, type Cost } from "./programs.ts";
+import type { Session } from "./session.ts";
 import type { Plan } from "./types.ts";
 
 export interface RowTask {
@@ -39,7 +39,7 @@ export async function batchRows(path: PathIntegral, task: RowTask): Promise<Rows
   const { device, options, problem } = path;
   const { count } = task;
   const of = (m: number): Compiled<Graph> => compiled(problem, device, `${task.key} ${m}`, () => task.graph(m));
-  const cost = (_: number, m: number): Cost => chunkCost(of(m), task.own);
+  const cost = (_: number, m: number): Cost => costOf(of(m), task.own);
   const { stepsPerChunk: size, chunksPerGroup: chunks } = planChunks({
     device,
     baselines: 1,
@@ -49,7 +49,7 @@ export async function batchRows(path: PathIntegral, task: RowTask): Promise<Rows
   });
   const { program } = of(size);
   const lead = problem.index ? 2 : 1;
-  const chunk = { chunks, rows: size, bytes: cost(1, size).bytes };
+  const chunk = { chunks, stepsPerChunk: size, bytes: cost(1, size).bytes };
   const { result, plan } = await running(path, program, chunk, async (session) => {
     const common = task.common(session);
     const parts: Tensor[] = [];
@@ -81,40 +81,15 @@ function joined(parts: readonly HostArray[], count: number): HostArray {
   return hostArray(data, [count, ...rest], parts[0]!.dtype);
 }
 
-/** What one chunk takes, with what a run uploads for it. */
-export const chunkCost = ({ program, graph }: Compiled<Graph>, own: readonly unknown[]): Cost =>
-  programCost(
-    [program],
-    graph.inputs.reduce((sum, x) => sum + (own.includes(x.attrs["name"]) ? bytesOf(x) : 0), 0),
-  );
-
 /** Runs `work` with a session, and says what it took. */
 export async function running<T>(
-  { device, options }: PathIntegral,
+  path: PathIntegral,
   program: Program,
-  chunk: { readonly chunks: number; readonly rows: number; readonly bytes: number },
+  chunk: Pick<Plan, "chunks" | "stepsPerChunk" | "bytes">,
   work: (session: Session) => Promise<T>,
 ): Promise<{ result: T; plan: Plan }> {
-  await program.ready();
-  return device.withErrorScope("rows", async () => {
-    const { counters } = device;
-    const before = { ...counters };
-    const session = new Session(device, options);
-    try {
-      const result = await work(session);
-      const plan = {
-        chunks: chunk.chunks,
-        stepsPerChunk: chunk.rows,
-        bytes: chunk.bytes,
-        dispatchesPerChunk: program.plan.dispatches,
-        dispatches: counters.dispatches - before.dispatches,
-        submits: counters.submits - before.submits,
-        pipelines: program.plan.pipelines,
-        flops: session.flops,
-      };
-      return { result, plan };
-    } finally {
-      session.close();
-    }
+  return inSession(path, [program], async (session) => {
+    const result = await work(session);
+    return { result, plan: { ...chunk, dispatchesPerChunk: program.plan.dispatches, ...session.spent } };
   });
 }

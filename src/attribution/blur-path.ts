@@ -1,5 +1,6 @@
 // Blur Integrated Gradients (Xu, Venugopalan, Sundararajan: arXiv 2004.03383): the path from a blurred picture to the sharp
 // one, through all scales between.
+import { assertPositive } from "../tensor/checks.ts";
 import { ShapeError } from "../tensor/errors.ts";
 import { hostArray } from "../tensor/host.ts";
 import { formatShape } from "../tensor/shape.ts";
@@ -11,7 +12,6 @@ import { cast } from "../kernels/choice.ts";
 import { exp } from "../kernels/functions.ts";
 import { matmul } from "../kernels/matmul.ts";
 import { expandDims } from "../kernels/movement.ts";
-import { assertPositive } from "./checks.ts";
 import type { BaselineRecipe } from "./baselines.ts";
 import { curvePath, type Curve, type CurvePathOptions } from "./curve-path.ts";
 import type { Attribution, Input, ModelLike } from "./types.ts";

@@ -2,6 +2,7 @@
 import type { Device } from "../tensor/device.ts";
 import { LimitError } from "../tensor/errors.ts";
 import { formatBytes } from "../tensor/pool.ts";
+import { DEFAULT_MEMORY_BUDGET, limitsOf, type Cost } from "./programs.ts";
 
 export interface ChunkPlan {
   /** Baselines that are integrated side by side, and how many such groups there are. */
@@ -13,15 +14,6 @@ export interface ChunkPlan {
   readonly memoryBound: boolean;
 }
 
-/** What a chunk takes. */
-export interface Cost {
-  /** Device memory beside weights and inputs. */
-  readonly bytes: number;
-  /** The largest single buffer. */
-  readonly largest: number;
-  readonly flops: number;
-}
-
 export interface ChunkRequest {
   readonly device: Device;
   readonly baselines: number;
@@ -30,20 +22,6 @@ export interface ChunkRequest {
   readonly budget: number | undefined;
   /** Plans a chunk of some baselines with some steps each, without running it. Called for one and two of each. */
   cost(baselines: number, steps: number): Cost;
-}
-
-export const DEFAULT_MEMORY_BUDGET = 512 * 2 ** 20;
-
-/** Operations per submit: about 0.2 s or less on real GPUs; a software adapter takes seconds for as many. */
-const FLOPS_PER_SUBMIT = { hardware: 2e11, software: 6e9 };
-
-/** What one submit may take. */
-export function limitsOf({ limits, info }: Device, budget = DEFAULT_MEMORY_BUDGET): Cost {
-  return {
-    bytes: budget,
-    largest: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
-    flops: info.software ? FLOPS_PER_SUBMIT.software : FLOPS_PER_SUBMIT.hardware,
-  };
 }
 
 /**

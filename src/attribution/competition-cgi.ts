@@ -1,9 +1,7 @@
 // Competitive gradient x input, CGI (arXiv 1905.12152).
-import { ArgumentError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
-import { Tensor } from "../tensor/tensor.ts";
 import { checkLabels, type CompetitionRules, type CompetitionTarget } from "./competition.ts";
-import { assertFinite, checkDeclared, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
+import { checkExampleAxis, chooseDevice, namedInputs, traceProblem } from "./problem.ts";
 import type { Attributions, Input, ModelLike, RunOptions, ScoreOptions } from "./types.ts";
 import { runCgi } from "./competition-run.ts";
 
@@ -62,19 +60,10 @@ export async function cgi<I extends Input>(
   const { signal, target = "predicted" } = options;
   signal?.throwIfAborted();
   const arrays = namedInputs(model, input);
-  checkDeclared(model, arrays);
-  for (const [name, x] of Object.entries(arrays)) if (!(x instanceof Tensor)) assertFinite(`input "${name}"`, x);
   const problem = traceProblem(model, input, arrays, { ...options, target: "all" });
   checkLabels(target, problem.target.batch, problem.target.classes);
-  checkEnds(problem);
+  const { batch } = problem.target;
+  if (batch > 1) checkExampleAxis(problem, batch);
   const device = chooseDevice(problem, arrays, options.device);
   return runCgi(problem, device, arrays, input, options);
-}
-
-function checkEnds({ target: { batch }, ends, endNames }: Problem): void {
-  const at = ends.findIndex(({ shape }) => batch > 1 && shape[0] !== batch);
-  if (at < 0) return;
-  throw new ArgumentError(
-    `"${endNames[at]}": its first axis has ${ends[at]!.shape[0]} elements, expected one for each of ${batch} examples`,
-  );
 }

@@ -9,7 +9,7 @@ import { batchAll } from "../autograd/batch.ts";
 import { vjpGraph } from "../autograd/transpose.ts";
 import { fill, input, iota } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
-import { dependents, reachable, rewrite, type Graph } from "../graph/trace.ts";
+import { dependents, reachable, replacing, rewrite, type Graph } from "../graph/trace.ts";
 import { add, addPresent, mul, neg, sub } from "../kernels/arithmetic.ts";
 import { broadcastTo, sum } from "../kernels/broadcast.ts";
 import { cast, equal, greater, less, logicalAnd, maximum, minimum, notEqual, select } from "../kernels/choice.ts";
@@ -106,7 +106,7 @@ export function rowsGraph(of: Contestants, count: number): Graph {
   const first = input([1], "i32", "first");
   const { seed, maps, forward } = products(of);
   const given = forward.map((value) => leafLike(value, [], "forward"));
-  const free = rewrite(maps, new Map(forward.map((value, i) => [value, given[i]!])));
+  const free = rewrite(maps, replacing(forward, given));
   const seeds = units(problem, cut, add(first, iota(count)));
   return { inputs: [...problem.inputs, ...given, first], outputs: batchAll(free, new Map([[seed, seeds]]), count) };
 }

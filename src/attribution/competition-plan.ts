@@ -4,7 +4,7 @@ import type { Device } from "../tensor/device.ts";
 import { BYTES_PER_ELEMENT } from "../tensor/dtype.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Graph } from "../graph/trace.ts";
-import { planChunks, type ChunkPlan, type Cost } from "./chunks.ts";
+import { planChunks, type ChunkPlan } from "./chunks.ts";
 import { summedAxis, type CompetitionRules, type CompetitionTarget } from "./competition.ts";
 import { bottlenecks } from "./competition-cut.ts";
 import {
@@ -20,7 +20,7 @@ import {
 } from "./competition-graphs.ts";
 import { targetGiven } from "./path-inputs.ts";
 import type { Problem } from "./problem.ts";
-import { compiled, programCost, type Compiled } from "./programs.ts";
+import { compiled, programCost, type Compiled, type Cost } from "./programs.ts";
 
 export interface Request extends CompetitionRules {
   readonly target?: CompetitionTarget;

@@ -7,9 +7,10 @@ import type { CgiOptions, CgiResult } from "./competition-cgi.ts";
 import { Contest, entry, share } from "./competition.ts";
 import { beforeAll, cutSize, mapShape } from "./competition-graphs.ts";
 import { planRun, type Run } from "./competition-plan.ts";
+import { inSession } from "./in-session.ts";
 import { classArray } from "./path-inputs.ts";
 import { asGiven, assertFinite, type Problem } from "./problem.ts";
-import { Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import type { ArrayInput, Input } from "./types.ts";
 
 /** Plans and compiles what the memory budget allows, and runs it. */
@@ -21,59 +22,49 @@ export async function runCgi<I extends Input>(
   options: CgiOptions,
 ): Promise<CgiResult<I>> {
   const run = planRun(problem, device, options);
-  await Promise.all(run.programs.map(({ program }) => program.ready()));
-  return device.withErrorScope("cgi", () => execute(run, arrays, input, options));
+  const programs = run.programs.map(({ program }) => program);
+  return inSession({ device, options }, programs, (session) => execute(run, session, arrays, input, options));
 }
 
 async function execute<I extends Input>(
   run: Run,
+  session: Session,
   arrays: Readonly<Record<string, ArrayInput>>,
   input: I,
   options: CgiOptions,
 ): Promise<CgiResult<I>> {
-  const { of, device, start, programs, classes } = run;
+  const { of, device, start, classes } = run;
   const { problem } = of;
-  const { counters } = device;
-  const before = { ...counters };
-  const session = new Session(device, options);
-  try {
-    const inputs = problem.names.map((name) => {
-      const x = arrays[name]!;
-      return x instanceof Tensor ? x : session.keep(device.tensor(x));
-    });
-    const named = classArray(options.target, problem.target.batch);
-    const given = named ? [session.keep(device.tensor(named))] : [];
-    const [output, score, index, ...rest] = session.encode(start.program, [...inputs, ...given]);
-    const slopes = run.rows ? rest.splice(0, 1) : [];
-    let total = (run.rows ? cutSize(of) : 0) + problem.target.classes;
-    let done = 0;
-    const progress = (more: number): void => options.onProgress?.({ done: (done += more), total });
-    const add = (more: number): void => void (total += more);
-    const job: Job = { run, session, inputs: [...inputs, ...rest], slopes, index: index!, progress, add };
-    const all = options.target === "all";
-    const { maps, ends } = await contest(job, all, [output!, score!, ...(all ? [] : [index!])]);
-    const [outputs, scores, targets] = ends;
-    assertFinite("the score", scores!);
-    const steps = programs.flatMap(({ program }) => program.steps);
-    return {
-      attributions: asGiven(problem, input, maps),
-      scores: scores!,
-      outputs: outputs!,
-      targets,
-      plan: {
-        cotangents: cutSize(of),
-        blocks: classes.chunksPerGroup,
-        classesPerBlock: classes.stepsPerChunk,
-        bytes: run.bytes,
-        dispatches: counters.dispatches - before.dispatches,
-        submits: counters.submits - before.submits,
-        pipelines: new Set(steps.map(({ wgsl }) => wgsl)).size,
-        flops: session.flops,
-      },
-    };
-  } finally {
-    session.close();
-  }
+  const inputs = problem.names.map((name) => {
+    const x = arrays[name]!;
+    return x instanceof Tensor ? x : session.keep(device.tensor(x));
+  });
+  const named = classArray(options.target, problem.target.batch);
+  const given = named ? [session.keep(device.tensor(named))] : [];
+  const [output, score, index, ...rest] = session.encode(start.program, [...inputs, ...given]);
+  const slopes = run.rows ? rest.splice(0, 1) : [];
+  let total = (run.rows ? cutSize(of) : 0) + problem.target.classes;
+  let done = 0;
+  const progress = (more: number): void => options.onProgress?.({ done: (done += more), total });
+  const add = (more: number): void => void (total += more);
+  const job: Job = { run, session, inputs: [...inputs, ...rest], slopes, index: index!, progress, add };
+  const all = options.target === "all";
+  const { maps, ends } = await contest(job, all, [output!, score!, ...(all ? [] : [index!])]);
+  const [outputs, scores, targets] = ends;
+  assertFinite("the score", scores!);
+  return {
+    attributions: asGiven(problem, input, maps),
+    scores: scores!,
+    outputs: outputs!,
+    targets,
+    plan: {
+      cotangents: cutSize(of),
+      blocks: classes.chunksPerGroup,
+      classesPerBlock: classes.stepsPerChunk,
+      bytes: run.bytes,
+      ...session.spent,
+    },
+  };
 }
 
 interface Job {

@@ -1,10 +1,11 @@
 // Competition for pixels (Gupta, Arora: "A Simple Saliency Method That Passes the Sanity Checks", arXiv 1905.12152): the
 // labels compete for every element of an input, and a label's map keeps what no other label claims more of.
+import { argmaxRows } from "./rows.ts";
+import { assertWhole } from "../tensor/checks.ts";
 import { ArgumentError, ShapeError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { formatShape, normalizeAxis, numel, sameShape, type Shape } from "../tensor/shape.ts";
 import { fill } from "../graph/leaves.ts";
-import { assertWhole } from "./checks.ts";
 import { classIndices } from "./path-inputs.ts";
 import { assertFinite, isArrayInput } from "./problem.ts";
 import { planTarget, type Target } from "./score.ts";
@@ -182,7 +183,8 @@ export function compete<M extends ClassMethod>(method: M, rules: CompeteOptions 
     const batch = shapes[0]![0] ?? 1;
     const classes = rules.classes ?? whole[0]!.shape[0]!;
     checkLabels(target, batch, classes);
-    const labels = target === "all" ? target : (classIndices(target, batch) ?? argmaxRows(outputs, batch, classes));
+    const labels =
+      target === "all" ? target : (classIndices(target, batch) ?? predictedClasses(outputs, batch, classes));
     const contests = shapes.map((shape) => new Contest(withoutAxis(shape, rules), labels, rules));
     for (let k = 0; k < classes; k++) {
       const maps = inTurn
@@ -229,11 +231,8 @@ function summed(map: HostArray, shape: Shape, rules: CompetitionRules): ArrayLik
   });
 }
 
-function argmaxRows(outputs: HostArray | undefined, batch: number, classes: number): number[] {
+function predictedClasses(outputs: HostArray | undefined, batch: number, classes: number): number[] {
   if (outputs?.data.length !== batch * classes)
     throw new ArgumentError("target: the method's result has no outputs of all classes; name a class, or ask for all");
-  return Array.from({ length: batch }, (_, b) => {
-    const row = outputs.data.subarray(b * classes, (b + 1) * classes);
-    return row.indexOf(Math.max(...row));
-  });
+  return argmaxRows({ shape: [batch, classes], data: outputs.data });
 }

@@ -1,5 +1,6 @@
 // Integrals along curves from x' to x that are functions of the position a in [0, 1]. Shapes: M baselines, S nodes, B
 // examples, d coordinates of one example, K classes if all are explained.
+import { replacing } from "../graph/trace.ts";
 import { ShapeError } from "../tensor/errors.ts";
 import { formatShape, sameShape, type Shape } from "../tensor/shape.ts";
 import { batchAll } from "../autograd/batch.ts";
@@ -17,10 +18,12 @@ import {
   aligned,
   boundaryGradients,
   boundaryInputs,
+  classesOf,
   finaleInputs,
   leafLike,
   nodeInputs,
-  sideInputs,
+  pathGraph,
+  timesEach,
   type Integrand,
   type PathGraph,
   type PathShape,
@@ -83,7 +86,6 @@ export function curveIntegrand(shape: PathShape, curve: TracedCurve, weighting: 
   };
 }
 
-const classesOf = ({ target }: Problem): number[] => (target.kind === "all" ? [target.classes] : []);
 /** [M, K if all are explained] */
 const leadOf = ({ problem }: PathShape, m: number): number[] => [m, ...classesOf(problem)];
 
@@ -105,17 +107,14 @@ function chunkParts(shape: PathShape, curve: TracedCurve, m: number, steps: numb
     (t, j) => t ?? fill(shape.boundary[j]!.shape, 0),
   );
   const at = batchAll([...curve.points, ...tangents], given, rows);
-  const { ends, index, score } = shape.problem;
-  const points = new Map(ends.map((end, j) => [end, at[j]!]));
-  const [scores, ...gradients] = batchAll([score, ...boundaryGradients(shape)], points, rows);
-  const side = sideInputs(shape);
+  const { ends, score } = shape.problem;
+  const [scores, ...gradients] = batchAll([score, ...boundaryGradients(shape)], replacing(ends, at), rows);
   return {
     scores: scores!,
     gradients,
     tangents: at.slice(ends.length),
     weights,
-    side,
-    inputs: [...side, ...(index ? [index] : []), ...starts, ...along, nodes, weights],
+    inputs: [...starts, ...along, nodes, weights],
   };
 }
 
@@ -123,15 +122,12 @@ function chunkParts(shape: PathShape, curve: TracedCurve, m: number, steps: numb
 function gradientChunk(shape: PathShape, curve: TracedCurve, m: number, steps: number): PathGraph {
   const { problem } = shape;
   const classes = classesOf(problem);
-  const { gradients, tangents, weights, side, inputs } = chunkParts(shape, curve, m, steps);
-  const products = gradients.map((g, j) => {
-    const [rows, ...rest] = tangents[j]!.shape;
-    return mul(g, reshape(tangents[j]!, [rows!, ...classes.map(() => 1), ...rest]));
-  });
+  const { gradients, tangents, weights, inputs } = chunkParts(shape, curve, m, steps);
+  const products = gradients.map((g, j) => timesEach(g, tangents[j]!));
   const whole = joined(problem, products, [m, steps, ...classes]);
   const more = sum(mul(whole, aligned(weights, whole.shape)), 1);
   const total = input(more.shape, "f32", "sum");
-  return { inputs: [...inputs, total], outputs: [add(total, more)], side };
+  return pathGraph(problem, [...inputs, total], [add(total, more)]);
 }
 
 /**
@@ -141,7 +137,7 @@ function gradientChunk(shape: PathShape, curve: TracedCurve, m: number, steps: n
 function gainChunk(shape: PathShape, curve: TracedCurve, m: number, steps: number): PathGraph {
   const { problem } = shape;
   const classes = classesOf(problem);
-  const { gradients, scores, side, inputs } = chunkParts(shape, curve, m, steps);
+  const { gradients, scores, inputs } = chunkParts(shape, curve, m, steps);
   const shares = idgiShares(joined(problem, gradients, [m, steps, ...classes]));
   const perNode: Shape = shares.shape.slice(0, -1);
   // Scores of all classes come as [M * S, B, K].
@@ -153,11 +149,8 @@ function gainChunk(shape: PathShape, curve: TracedCurve, m: number, steps: numbe
   const first = gain(indexAt(score, 1, 0), before, pending!);
   const others =
     steps > 1 ? sum(gain(part(score, 1, steps), part(score, 0, steps - 1), part(shares, 0, steps - 1)), 1) : 0;
-  return {
-    inputs: [...inputs, total!, pending!, before],
-    outputs: [add(total!, add(first, others)), indexAt(shares, 1, steps - 1), indexAt(score, 1, steps - 1)],
-    side,
-  };
+  const last = [shares, score].map((v) => indexAt(v, 1, steps - 1));
+  return pathGraph(problem, [...inputs, total!, pending!, before], [add(total!, add(first, others)), ...last]);
 }
 
 function finale(shape: PathShape, m: number, weighting: Weighting): PathGraph {
@@ -172,10 +165,5 @@ function finale(shape: PathShape, m: number, weighting: Weighting): PathGraph {
   const unread = weighting === "idgi" ? [input(whole, "f32", "shares"), input(whole.slice(0, -1), "f32", "sum")] : [];
   const { differences, startScores, p } = finaleInputs(shape, m);
   const { totals, outputs } = addMeans([...parted(problem, total, lead), startScores], p);
-  const { index } = problem;
-  return {
-    inputs: [...(index ? [index] : []), total, ...unread, ...differences, startScores, p, ...totals],
-    outputs,
-    side: [],
-  };
+  return pathGraph(problem, [total, ...unread, ...differences, startScores, p, ...totals], outputs);
 }

@@ -1,7 +1,7 @@
 // Path integrals along any differentiable curve.
+import { assertChoice } from "../tensor/checks.ts";
 import { ArgumentError } from "../tensor/errors.ts";
 import { hasKinks } from "../compiler/affine.ts";
-import { assertChoice } from "./checks.ts";
 import { assertExamples } from "./coordinates.ts";
 import { curveIntegrand, straight, traceCurve, type Curve } from "./curve-graphs.ts";
 import { WEIGHTINGS, type Weighting } from "./idgi-shares.ts";
@@ -9,6 +9,7 @@ import { summarise } from "./integrated-gradients.ts";
 import { PathIntegral } from "./path.ts";
 import { assertSteps, quadrature, type Quadrature, type Rule } from "./quadrature.ts";
 import type { Attribution, Input, ModelLike, PathOptions } from "./types.ts";
+import { reporting } from "./session.ts";
 
 export type { Curve, CurveState } from "./curve-graphs.ts";
 
@@ -43,7 +44,7 @@ export async function curvePath<I extends Input>(
   input: I,
   options: CurvePathOptions = {},
 ): Promise<Attribution<I>> {
-  const { curve = straight, steps = DEFAULT_STEPS, weighting = "gradient", rule, onProgress } = options;
+  const { curve = straight, steps = DEFAULT_STEPS, weighting = "gradient", rule } = options;
   assertSteps(steps);
   assertChoice("weighting", weighting, ...WEIGHTINGS);
   if (weighting === "idgi" && rule !== undefined)
@@ -57,8 +58,7 @@ export async function curvePath<I extends Input>(
     const points =
       weighting === "idgi" ? ends(steps) : quadrature(rule ?? (kinks ? "midpoint" : "gauss-legendre"), steps);
     const evaluations = points.nodes.length * path.baselineCount;
-    let done = 0;
-    const progress = (more: number): void => onProgress?.({ done: (done += more), total: evaluations });
+    const progress = reporting(options, evaluations);
     const integrand = curveIntegrand(shape, traced, weighting);
     const result = await path.integrate(path.points(points), { integrand, progress });
     return summarise(path, result, input, steps, evaluations);

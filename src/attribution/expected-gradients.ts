@@ -7,6 +7,7 @@ import { randomNumbers } from "./baselines.ts";
 import { summarise } from "./integrated-gradients.ts";
 import { PathIntegral } from "./path.ts";
 import type { ArrayInput, Attribution, ModelLike, PathOptions } from "./types.ts";
+import { reporting } from "./session.ts";
 
 /** Which reference and which position every sample of every example uses. */
 export interface Draws {
@@ -60,8 +61,7 @@ export async function expectedGradients(
       { length: samples * batch },
       (_, i) => draws.alpha[(i % batch) * samples + Math.floor(i / batch)]!,
     );
-    let done = 0;
-    const progress = (more: number): void => options.onProgress?.({ done: (done += more), total: samples });
+    const progress = reporting(options, samples);
     const result = await path.integrate({ steps: 1, nodes, weights: Array<number>(samples).fill(1) }, { progress });
     return summarise(path, result, input, 1, samples);
   } finally {

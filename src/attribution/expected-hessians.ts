@@ -1,5 +1,6 @@
 // Integrated Hessians averaged over a background data set.
-import { ArgumentError, ShapeError } from "../tensor/errors.ts";
+import { assertWhole } from "../tensor/checks.ts";
+import { ShapeError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { formatShape, numel, sameShape } from "../tensor/shape.ts";
 import { randomNumbers } from "./baselines.ts";
@@ -45,8 +46,7 @@ export async function expectedHessians(
 
 /** Numbers below `count`, without repetition. */
 function sampled(count: number, samples: number, seed: number): number[] {
-  if (!Number.isInteger(samples) || samples < 1 || samples > count)
-    throw new ArgumentError(`samples: expected a whole number from 1 to ${count}, got ${samples}`);
+  assertWhole("samples", samples, 1, count);
   const random = randomNumbers(seed);
   const order = Array.from({ length: count }, (_, i) => i);
   for (let i = 0; i < samples && samples < count; i++) {

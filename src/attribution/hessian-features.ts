@@ -1,7 +1,5 @@
 // Which features the rows of a matrix of interactions stand for, and those rows as tangents of the boundary.
-import { batchAll } from "../autograd/batch.ts";
-import { jvpGraph } from "../autograd/jvp.ts";
-import { fill, input, iota } from "../graph/leaves.ts";
+import { input, iota } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
 import { mul } from "../kernels/arithmetic.ts";
 import { broadcastTo } from "../kernels/broadcast.ts";
@@ -9,7 +7,7 @@ import { cast, equal } from "../kernels/choice.ts";
 import { expandDims, reshape } from "../kernels/movement.ts";
 import { sliceAxis } from "../kernels/slice.ts";
 import { batchAxis, exampleShape, exampleSize, featureCount, type HessianRequest } from "./hessian-parts.ts";
-import { finaleInputs, leafLike, sideOf, type PathGraph, type PathShape } from "./path-parts.ts";
+import { finaleInputs, pathGraph, pushForward, type PathGraph, type PathShape } from "./path-parts.ts";
 
 export interface Given {
   readonly inputs: readonly Node[];
@@ -56,20 +54,16 @@ export function prepareGraph(
   unused: readonly Node[] = [],
 ): PathGraph {
   const { problem, boundary } = shape;
-  const { ends, index } = problem;
+  const { ends } = problem;
   const given = givenInputs(shape, request);
   const { differences } = finaleInputs(shape, m);
   const directions = masks(shape, given).map((mask, j) => {
     const whole = mul(expandDims(differences[j]!, 1), besideBatch(shape, mask));
     return reshape(whole, [m * request.rows, ...ends[j]!.shape]);
   });
-  const seeds = ends.map((end) => leafLike(end, [], "direction"));
-  const tangents = jvpGraph(boundary, ends, seeds).map((t, k) => t ?? fill(boundary[k]!.shape, 0));
-  const pushed = batchAll(tangents, new Map(seeds.map((s, j) => [s, directions[j]!])), m * request.rows);
+  const pushed = pushForward(shape, directions, m * request.rows);
   const outputs = pushed.map((t, k) => reshape(t, [m, request.rows, ...boundary[k]!.shape]));
-  const side = sideOf(problem, outputs);
-  const inputs = [...side, ...(index ? [index] : []), ...given.inputs, ...unused, ...differences];
-  return { inputs, outputs, side };
+  return pathGraph(problem, [...given.inputs, ...unused, ...differences], outputs);
 }
 
 /** What belongs to a baseline, [M, ...], for every node of it: [M * S, ...]. */

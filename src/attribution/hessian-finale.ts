@@ -9,11 +9,10 @@ import { expandDims, moveAxis, reshape } from "../kernels/movement.ts";
 import { sliceAxis } from "../kernels/slice.ts";
 import { besideBatch, givenInputs, masks, memberships, type Given } from "./hessian-features.ts";
 import { accumulatorShapes, batchAxis, exampleSize, type HessianRequest } from "./hessian-parts.ts";
-import { addMeans, finaleInputs, leafLike, pullBack, sideOf, type PathGraph, type PathShape } from "./path-parts.ts";
+import { addMeans, finaleInputs, leafLike, pathGraph, pullBack, type PathGraph, type PathShape } from "./path-parts.ts";
 
 export function finaleGraph(shape: PathShape, request: HessianRequest, m: number): PathGraph {
   const { problem, boundary } = shape;
-  const { index } = problem;
   const given = givenInputs(shape, request);
   const extras = boundary.map((z) => leafLike(z, [m, request.rows], "pushed"));
   const sums = accumulatorShapes(shape, request, m).map((s) => input(s, "f32", "sum"));
@@ -25,21 +24,14 @@ export function finaleGraph(shape: PathShape, request: HessianRequest, m: number
   const [attributions, diagonal] = [0, 1].map((c) =>
     gradients.map((g) => reshape(sliceAxis(g, 1, c, c + 1), [m, ...g.shape.slice(2)])),
   );
-  const own = masks(shape, given);
+  const rowMasks = masks(shape, given);
   const { matrix, rowSums } =
     request.sum === "gram" && request.tangents === "rows"
-      ? rowsOfGram(shape, request, second[0]!, diagonal!, own)
-      : rowsOfProducts(shape, { second, extras, differences, diagonal: diagonal!, own, given, request, m });
+      ? rowsOfGram(shape, request, second[0]!, diagonal!, rowMasks)
+      : rowsOfProducts(shape, { second, extras, differences, diagonal: diagonal!, own: rowMasks, given, request, m });
   const { totals, outputs } = addMeans([matrix, ...rowSums, ...attributions!, startScores], p);
-  const side = sideOf(problem, outputs);
-  return {
-    inputs: [
-      ...[...side, ...(index ? [index] : []), ...given.inputs, ...extras],
-      ...[...sums, ...differences, startScores, p, ...totals],
-    ],
-    outputs,
-    side,
-  };
+  const own = [...given.inputs, ...extras, ...sums, ...differences, startScores, p, ...totals];
+  return pathGraph(problem, own, outputs);
 }
 
 /** The matrix [M, B, T, T] is there already, but for its diagonal. */

@@ -15,7 +15,7 @@ import { batchAll } from "../autograd/batch.ts";
 import { jvpGraph } from "../autograd/jvp.ts";
 import { input, iota } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
-import { dependents, reachable } from "../graph/trace.ts";
+import { dependents, reachable, replacing } from "../graph/trace.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
 import { add, mul } from "../kernels/arithmetic.ts";
 import { broadcastTo, sum } from "../kernels/broadcast.ts";
@@ -43,8 +43,8 @@ import {
   boundaryInputs,
   leafLike,
   nodeInputs,
+  pathGraph,
   pathPoints,
-  sideInputs,
   type Integrand,
   type PathGraph,
   type PathShape,
@@ -76,7 +76,7 @@ interface ChunkSize {
 }
 
 function chunkGraph(shape: PathShape, request: HessianRequest, size: ChunkSize, perExample: boolean): PathGraph {
-  const { boundary, problem } = shape;
+  const { boundary } = shape;
   const { m, steps, more } = size;
   const ends = boundaryInputs(shape, m);
   const extras = boundary.map((z) => leafLike(z, [m, request.rows], "pushed"));
@@ -102,19 +102,7 @@ function chunkGraph(shape: PathShape, request: HessianRequest, size: ChunkSize, 
       : weightedProducts(shape, { gradients, seeds, weights: hessianWeights, onRows, size });
   const first = weightedGradients({ gradients, atNodes, weights: sliceAxis(weights, 2, 0, 2), size });
   const outputs = [...second, ...first].map((v, i) => (v ? add(sums[i]!, v) : sums[i]!));
-  const side = sideInputs(shape);
-  const { index } = problem;
-  const inputs = [
-    ...side,
-    ...(index ? [index] : []),
-    ...ends.starts,
-    ...ends.along,
-    ...extras,
-    nodes,
-    weights,
-    ...sums,
-  ];
-  return { inputs, outputs, side };
+  return pathGraph(shape.problem, [...ends.starts, ...ends.along, ...extras, nodes, weights, ...sums], outputs);
 }
 
 /** Rows [M * S, ...] of rows for all nodes. */
@@ -149,7 +137,7 @@ function tangentRows(
   }
   const leaves = seeds.map((seed) => leafLike(seed, [count], "rows"));
   const spread = pushed.map((p) => spreadRows(p, m, steps));
-  return { count, perTangent: new Map(pairs(leaves)), perRow: new Map(leaves.map((leaf, k) => [leaf, spread[k]!])) };
+  return { count, perTangent: new Map(pairs(leaves)), perRow: replacing(leaves, spread) };
 }
 
 /** Unit vectors of all values of the boundary together, [H, ...z] for each of them. Never stored. */

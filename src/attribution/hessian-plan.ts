@@ -1,18 +1,18 @@
 // Which form of Integrated Hessians runs: chosen by planned operations, among those that fit into memory.
+import { checkExampleAxis } from "./problem.ts";
 import { ArgumentError, LimitError } from "../tensor/errors.ts";
 import { formatBytes } from "../tensor/pool.ts";
 import { is, type Node } from "../graph/node.ts";
 import { dependents, reachable } from "../graph/trace.ts";
 import { reshapePrimitive } from "../kernels/movement.ts";
 import { broadcastPrimitive } from "../kernels/broadcast.ts";
-import { DEFAULT_MEMORY_BUDGET } from "./chunks.ts";
 import { gramNodes } from "./hessian-gram.ts";
 import { hessianIntegrand } from "./hessian-graphs.ts";
 import { batchAxis, boundarySize, type HessianForm } from "./hessian-parts.ts";
 import type { PathPoints } from "./path-inputs.ts";
 import type { Integrand, PathShape } from "./path-parts.ts";
 import type { PathIntegral } from "./path.ts";
-import { partsOf } from "./programs.ts";
+import { DEFAULT_MEMORY_BUDGET } from "./programs.ts";
 
 /** Rows that are asked for, and the groups that they are, if they are not single features. */
 export interface HessianRows {
@@ -85,7 +85,7 @@ async function flopsIfItFits(
 async function plannedFlops(path: PathIntegral, points: PathPoints, integrand: Integrand): Promise<number> {
   const whole = path.whole(points, integrand);
   if (whole) return whole.program.plan.flops;
-  const { chunkPrograms, planPath } = await import("./path-chunks.ts");
+  const { chunkPrograms, partsOf, planPath } = await import("./path-chunks.ts");
   const { plan, programs } = planPath(path, points, integrand);
   const all = partsOf(programs).reduce((n, program) => n + program.plan.flops, 0);
   const once = all - programs.chunk.program.plan.flops;
@@ -161,16 +161,10 @@ function keepsFirst(node: Node, varying: ReadonlySet<Node>): boolean {
  */
 export function checkSize({ problem, device, options }: PathIntegral, { ids, groups }: HessianRows): void {
   const [batch] = batchAxis(problem);
-  problem.ends.forEach((end, j) => {
-    if (batch !== undefined && end.shape[0] !== batch)
-      throw new ArgumentError(
-        `"${problem.endNames[j]}": its first axis has ${end.shape[0]} elements, expected one for each of ${batch} examples`,
-      );
-  });
+  if (batch !== undefined) checkExampleAxis(problem, batch);
   const columns = groups ?? sizeOfAll({ problem, boundary: [] });
   const bytes = 4 * (batch ?? 1) * ids.length * columns;
-  const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
-  const limit = Math.min(options.memoryBudget ?? DEFAULT_MEMORY_BUDGET, maxBufferSize, maxStorageBufferBindingSize);
+  const limit = Math.min(options.memoryBudget ?? DEFAULT_MEMORY_BUDGET, device.largestBuffer);
   if (bytes <= limit) return;
   throw new LimitError(
     `${ids.length} x ${columns} interactions of ${batch ?? 1} examples need ${formatBytes(bytes)} of ${formatBytes(limit)}; ` +

@@ -1,4 +1,5 @@
 // Which rows of the matrix of interactions a caller asks for.
+import { assertWhole } from "../tensor/checks.ts";
 import { ArgumentError } from "../tensor/errors.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
 import type { HessianRows } from "./hessian-plan.ts";
@@ -94,8 +95,7 @@ export function patchGroups(
   size: number,
   { layout = "NCHW" }: { layout?: "NCHW" | "NHWC" } = {},
 ): Int32Array {
-  if (!Number.isInteger(size) || size < 1)
-    throw new ArgumentError(`patchGroups: expected a whole number of pixels >= 1, got ${size}`);
+  assertWhole("patchGroups", size, 1);
   const [height, width] = layout === "NCHW" ? shape.slice(-2) : shape.slice(-3, -1);
   const channels = layout === "NCHW" ? 1 : shape.at(-1)!;
   if (height === undefined || width === undefined)

@@ -5,6 +5,7 @@
 //   sum hessianWeights  h(u_k) ~ ∫ -u ln u h(u) du  the Hessian's term
 // See Janizek, Sturmfels and Lee, "Explaining explanations" (arXiv 2002.04138) for the double integral, and Gautschi,
 // "Orthogonal polynomials: computation and approximation", sections 2.1 and 3.1, for the rules with a logarithm.
+import { assertWhole } from "../tensor/checks.ts";
 import { ArgumentError } from "../tensor/errors.ts";
 import { gaussLegendre, type Quadrature } from "./quadrature.ts";
 
@@ -85,7 +86,7 @@ export function tripleWeights(n: number): readonly number[] {
 }
 
 function assertCount(n: number): void {
-  if (!Number.isInteger(n) || n < 1) throw new ArgumentError(`nodes: expected a whole number >= 1, got ${n}`);
+  assertWhole("nodes", n, 1);
 }
 
 function assertRule(name: string, { nodes, weights }: Quadrature): void {

@@ -1,11 +1,13 @@
 // Second derivatives need networks without kinks: smoothing them for one explanation, and saying what that did.
+import { argmaxRows } from "./rows.ts";
+import { cached } from "../tensor/cached.ts";
 import { DerivativeError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { firstKink, kinkText } from "../compiler/affine.ts";
 import type { Node } from "../graph/node.ts";
 import { smooth, type Replaced, type Smoothed } from "../nn/smooth.ts";
 import { PathIntegral } from "./path.ts";
-import { Session } from "./session.ts";
+import { inSession } from "./in-session.ts";
 import type { Input, ModelLike, PathOptions } from "./types.ts";
 
 export interface SmoothingOptions {
@@ -34,12 +36,8 @@ const smoothedModels = new WeakMap<object, Map<string, Smoothed<ModelLike>>>();
 
 /** The same smoothed model for the same request, so that its programs are compiled once. */
 export function smoothModel(model: ModelLike, beta: number, pool: boolean): Smoothed<ModelLike> {
-  const known = smoothedModels.get(model) ?? new Map<string, Smoothed<ModelLike>>();
-  smoothedModels.set(model, known);
-  const key = `${beta} ${pool}`;
-  let smoothed = known.get(key);
-  if (!smoothed) known.set(key, (smoothed = smooth(model, { beta, pool })));
-  return smoothed;
+  const known = cached(smoothedModels, model, () => new Map<string, Smoothed<ModelLike>>());
+  return cached(known, `${beta} ${pool}`, () => smooth(model, { beta, pool }));
 }
 
 /**
@@ -125,13 +123,7 @@ async function chosenTarget(
   const path = await PathIntegral.open(model, input, options);
   try {
     if (!path.problem.index) return {};
-    const { shape, data } = (await scoresOf(path)).outputs;
-    const classes = shape[1]!;
-    const target = Array.from({ length: shape[0]! }, (_, b) => {
-      const row = data.subarray(b * classes, (b + 1) * classes);
-      return row.indexOf(Math.max(...row));
-    });
-    return { target };
+    return { target: argmaxRows((await scoresOf(path)).outputs) };
   } finally {
     path.dispose();
   }
@@ -139,25 +131,19 @@ async function chosenTarget(
 
 /** Scores at the input and, averaged, at the baselines; the output at the input. */
 async function scoresOf(path: PathIntegral): Promise<Explained["scores"] & { readonly outputs: HostArray }> {
-  const { device, options, set } = path;
+  const { set } = path;
   const { encodePrelude, preludeProgram } = await import("./path-chunks.ts");
   const { program } = preludeProgram(path, path.shape, 1);
-  await program.ready();
-  return device.withErrorScope("scores", async () => {
-    const session = new Session(device, options);
-    try {
-      const pairs: HostArray[][] = [];
-      for (const [member] of set.baselines.entries()) {
-        const { ends, startScore, values } = encodePrelude(path, session, program, [member]);
-        pairs.push(await session.read([ends[1]!, startScore, ends[0]!]));
-        session.drop([...ends, startScore, ...values]);
-      }
-      const [input, , outputs] = pairs[0]!;
-      const mean = input!.data.map((_, i) => pairs.reduce((sum, [, at], m) => sum + set.weights[m]! * at!.data[i]!, 0));
-      return { input: input!, baseline: { ...input!, data: mean }, outputs: outputs! };
-    } finally {
-      session.close();
+  return inSession(path, [program], async (session) => {
+    const pairs: HostArray[][] = [];
+    for (const [member] of set.baselines.entries()) {
+      const { ends, startScore, values } = encodePrelude(path, session, program, [member]);
+      pairs.push(await session.read([ends[1]!, startScore, ends[0]!]));
+      session.drop([...ends, startScore, ...values]);
     }
+    const [input, , outputs] = pairs[0]!;
+    const mean = input!.data.map((_, i) => pairs.reduce((sum, [, at], m) => sum + set.weights[m]! * at!.data[i]!, 0));
+    return { input: input!, baseline: { ...input!, data: mean }, outputs: outputs! };
   });
 }
 

@@ -33,8 +33,8 @@ import {
   finaleInputs,
   leafLike,
   nodeInputs,
+  pathGraph,
   pathPoints,
-  sideInputs,
   type Integrand,
   type PathGraph,
   type PathShape,
@@ -42,6 +42,7 @@ import {
 import { PathIntegral } from "./path.ts";
 import { gaussLegendre } from "./quadrature.ts";
 import type { Input, ModelLike, PathOptions, Plan } from "./types.ts";
+import { reporting } from "./session.ts";
 
 export type Triple = readonly [number, number, number];
 
@@ -82,7 +83,7 @@ export async function integratedTriples(
       throw new ArgumentError("input: this network mixes its first axis with others; give one example at a time");
     const terms = triples.map((t) => termsOf(t, featureCount(path.problem)));
     if (terms.length === 0) throw new ArgumentError("triples: expected at least one, got none");
-    return await run(path, terms, nodes, options);
+    return await run(path, terms, nodes);
   } finally {
     path.dispose();
   }
@@ -108,12 +109,7 @@ function termsOf(triple: Triple, features: number): Terms {
   return { features: triple, second: i === k || j === k ? 1 : 0, first: 0 };
 }
 
-async function run(
-  path: PathIntegral,
-  terms: readonly Terms[],
-  nodes: number,
-  { onProgress }: IntegratedTriplesOptions,
-): Promise<IntegratedTriplesResult> {
+async function run(path: PathIntegral, terms: readonly Terms[], nodes: number): Promise<IntegratedTriplesResult> {
   const { nodes: us } = gaussLegendre(nodes);
   const densities = tripleWeights(nodes);
   const weights = us.flatMap((u, k) => [densities[k]! * u * u, densities[k]! * u, densities[k]!]);
@@ -126,15 +122,13 @@ async function run(
       [terms.length, 3],
     ),
   ];
-  const total = nodes * path.baselineCount;
-  let done = 0;
   try {
     const result = await path.integrate(
       { ...path.points({ nodes: us, weights }), sums: 3 },
       {
         integrand: tripleIntegrand(path.shape, terms.length),
         given,
-        progress: (more) => onProgress?.({ done: (done += more), total }),
+        progress: reporting(path.options, nodes * path.baselineCount),
       },
     );
     const { totals, score, baselineScore, targets, plan } = result;
@@ -190,13 +184,8 @@ function chunkGraph(
     2,
   );
   const weighted = mul(terms, reshape(weights, [...weights.shape, ...terms.shape.slice(3).map(() => 1)]));
-  const side = sideInputs(shape);
-  const { index } = problem;
-  return {
-    inputs: [...side, ...(index ? [index] : []), ...ends.starts, ...ends.along, ...pushed, nodes, weights, accumulator],
-    outputs: [add(accumulator, sum(weighted, 1))],
-    side,
-  };
+  const inputs = [...ends.starts, ...ends.along, ...pushed, nodes, weights, accumulator];
+  return pathGraph(problem, inputs, [add(accumulator, sum(weighted, 1))]);
 }
 
 /** f_abc, f_ab and f_a of every example along directions a, b and c of the boundary: [B] each. */
@@ -221,7 +210,6 @@ const perExample = (v: Node, batchAxes: number): Node => sum(reshape(v, [...v.sh
 
 function finaleGraph(shape: PathShape, count: number, m: number, factors: Node): PathGraph {
   const { problem } = shape;
-  const { index } = problem;
   const ids = input([3 * count], "i32", "rows");
   const pushed = shape.boundary.map((z) => leafLike(z, [m, 3 * count], "pushed"));
   const sums = input([m, 3, count, ...batchAxis(problem)], "f32", "sum");
@@ -230,5 +218,5 @@ function finaleGraph(shape: PathShape, count: number, m: number, factors: Node):
   const each = sum(mul(sums, expandDims(scale, 0)), 1);
   const { totals, outputs } = addMeans([moveAxis(each, 1, -1), startScores], p);
   const inputs = [ids, factors, ...pushed, sums, ...differences, startScores, p, ...totals];
-  return { inputs: [...(index ? [index] : []), ...inputs], outputs, side: [] };
+  return pathGraph(problem, inputs, outputs);
 }

@@ -4,10 +4,10 @@ import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import { hasKinks } from "../compiler/affine.ts";
 import { PathIntegral, type PathResult } from "./path.ts";
-import { rowGraph } from "./path-graphs.ts";
 import { assertSteps, equidistributed, quadrature, type Quadrature, type Rule } from "./quadrature.ts";
 import { asGiven } from "./problem.ts";
 import type { Attribution, Input, ModelLike, PathOptions } from "./types.ts";
+import { reporting } from "./session.ts";
 
 export interface IntegratedGradientsOptions extends PathOptions {
   /**
@@ -35,7 +35,6 @@ export interface IntegratedGradientsResult<I extends Input = Input> extends Attr
 }
 
 const DEFAULT_STEPS = 50;
-const PROBE = 65;
 
 /**
  * IG_i = (x_i - x'_i) * integral over a in [0, 1] of the derivative of f by input i at x' + a (x - x').
@@ -55,14 +54,23 @@ export async function integratedGradients<I extends Input>(
   checkOptions(options);
   const path = await PathIntegral.open(model, input, options);
   try {
-    const { problem } = path;
+    const { score, ends } = path.problem;
     const rule = options.points
       ? "explicit"
-      : (options.rule ?? (hasKinks([problem.score], problem.ends) ? "midpoint" : "gauss-legendre"));
-    const { result, steps, evaluations, change } = options.tolerance
-      ? await refine(path, rule, options)
-      : await once(path, rule, options.steps ?? DEFAULT_STEPS, options);
-    return { ...summarise(path, result, input, steps, evaluations), rule, ...(change !== undefined && { change }) };
+      : (options.rule ?? (hasKinks([score], ends) ? "midpoint" : "gauss-legendre"));
+    const { tolerance, maxSteps = 4096 } = options;
+    let run = await once(path, rule, options.steps ?? (tolerance ? 8 : DEFAULT_STEPS), options);
+    let change = Infinity;
+    while (tolerance && change > tolerance && run.steps * 2 <= maxSteps) {
+      const finer = await once(path, rule, run.steps * 2, options, run.evaluations);
+      change = relativeChange(run.result.totals, finer.result.totals);
+      run = finer;
+    }
+    return {
+      ...summarise(path, run.result, input, run.steps, run.evaluations),
+      rule,
+      ...(tolerance !== undefined && { change }),
+    };
   } finally {
     path.dispose();
   }
@@ -89,7 +97,6 @@ interface Run {
   readonly result: PathResult;
   readonly steps: number;
   readonly evaluations: number;
-  readonly change?: number;
 }
 
 async function once(
@@ -102,8 +109,7 @@ async function once(
   const points = await pointsOf(path, rule, steps, options);
   const count = points.nodes.length;
   const total = before + count * path.baselineCount;
-  let done = before;
-  const progress = (more: number): void => options.onProgress?.({ done: (done += more), total });
+  const progress = reporting(options, total, before);
   const result = await path.integrate(path.points(points), { progress });
   return { result, steps: count, evaluations: total };
 }
@@ -116,36 +122,8 @@ async function pointsOf(
 ): Promise<Quadrature> {
   if (rule === "explicit") return options.points!;
   if (rule !== "equidistributed") return quadrature(rule, steps);
-  const { problem } = path;
-  const { pathRows } = await import("./path-rows.ts");
-  const grid = Array.from({ length: PROBE }, (_, k) => k / (PROBE - 1));
-  const [scores] = await pathRows(path, "probe", (count) => rowGraph(problem, count, [problem.score]), grid);
-  // One set of nodes serves all examples: they follow the summed variation.
-  return equidistributed(variation(scores!), steps);
-}
-
-/** Cumulative change along rows [S, ...], summed over everything but the rows. */
-function variation({ shape, data }: HostArray): number[] {
-  const size = numel(shape.slice(1));
-  const total = [0];
-  for (let k = 1; k < shape[0]!; k++) {
-    let change = 0;
-    for (let i = 0; i < size; i++) change += Math.abs(data[k * size + i]! - data[(k - 1) * size + i]!);
-    total.push(total[k - 1]! + change);
-  }
-  return total;
-}
-
-async function refine(path: PathIntegral, rule: RuleName, options: IntegratedGradientsOptions): Promise<Run> {
-  const { tolerance = 0, maxSteps = 4096 } = options;
-  let run = await once(path, rule, options.steps ?? 8, options);
-  let change = Infinity;
-  while (change > tolerance && run.steps * 2 <= maxSteps) {
-    const finer = await once(path, rule, run.steps * 2, options, run.evaluations);
-    change = relativeChange(run.result.totals, finer.result.totals);
-    run = finer;
-  }
-  return { ...run, change };
+  const { probedVariation } = await import("./path-rows.ts");
+  return equidistributed(await probedVariation(path), steps);
 }
 
 function relativeChange(before: readonly HostArray[], after: readonly HostArray[]): number {

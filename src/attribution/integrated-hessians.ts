@@ -1,4 +1,5 @@
 // Integrated Hessians (Janizek, Sturmfels, Lee: arXiv 2002.04138): interactions between pairs of features.
+import { assertWhole } from "../tensor/checks.ts";
 import { ArgumentError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
@@ -29,6 +30,7 @@ import { asGiven } from "./problem.ts";
 import { PathIntegral, type PathResult } from "./path.ts";
 import type { PathPoints } from "./path-inputs.ts";
 import type { Attributions, Input, ModelLike, PathOptions, Plan } from "./types.ts";
+import { reporting } from "./session.ts";
 
 export interface IntegratedHessiansOptions extends PathOptions, FormOptions, SmoothingOptions {
   /** Default `gauss-legendre`; `bins` for very sharp networks (beta of 100 and more). */
@@ -157,12 +159,10 @@ function checkOptions(options: IntegratedHessiansOptions): void {
     );
   if (points && (rule !== undefined || nodes !== undefined || tolerance !== undefined))
     throw new ArgumentError("points: explicit nodes and weights exclude rule, nodes and tolerance");
-  if (nodes !== undefined && !(Number.isInteger(nodes) && nodes >= 1))
-    throw new ArgumentError(`nodes: expected a whole number >= 1, got ${nodes}`);
+  if (nodes !== undefined) assertWhole("nodes", nodes, 1);
   if (tolerance !== undefined && !(tolerance > 0))
     throw new ArgumentError(`tolerance: expected a number > 0, got ${tolerance}`);
-  if (maxNodes !== undefined && !(Number.isInteger(maxNodes) && maxNodes >= 1))
-    throw new ArgumentError(`maxNodes: expected a whole number >= 1, got ${maxNodes}`);
+  if (maxNodes !== undefined) assertWhole("maxNodes", maxNodes, 1);
   if (pool && beta === undefined) throw new ArgumentError("pool: smoothing max pooling needs beta");
   if (points) checkPoints(points);
 }
@@ -210,8 +210,7 @@ async function once(
   const count = quadrature.nodes.length;
   const evaluations = before + count * path.baselineCount;
   const runs = Math.ceil(rows.ids.length / choice.rows);
-  let done = before * runs;
-  const progress = (more: number): void => options.onProgress?.({ done: (done += more), total: evaluations * runs });
+  const progress = reporting(options, evaluations * runs, before * runs);
   const results: PathResult[] = [];
   for (let at = 0; at < rows.ids.length; at += choice.rows) {
     results.push(await runRows(path, points, choice, rows, at, progress));

@@ -4,9 +4,9 @@ import type { HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Node } from "../graph/node.ts";
 import { PathIntegral } from "./path.ts";
-import { endGradients, rowGraph } from "./path-graphs.ts";
 import { asGiven } from "./problem.ts";
 import type { Attributions, Input, ModelLike, PathOptions } from "./types.ts";
+import { reporting } from "./session.ts";
 
 export interface InteriorGradientsOptions extends PathOptions {
   /** Positions on the path. Default: `steps` equally spaced ones from 0 to 1, both ends included. */
@@ -53,12 +53,16 @@ export async function interiorGradients<I extends Input>(
     }
     const { problem } = path;
     const nodes = layers.map((name) => layerNode(problem.layers, name));
+    const { endGradients, pathRows, rowGraph } = await import("./path-rows.ts");
     const outputs = [problem.score, ...endGradients(problem), ...nodes];
-    let done = 0;
-    const report = (more: number): void => options.onProgress?.({ done: (done += more), total: alphas.length });
-    const rows = await (
-      await import("./path-rows.ts")
-    ).pathRows(path, `interior ${layers.join()}`, (count) => rowGraph(problem, count, outputs), alphas, report);
+    const report = reporting(options, alphas.length);
+    const rows = await pathRows(
+      path,
+      `interior ${layers.join()}`,
+      (count) => rowGraph(problem, count, outputs),
+      alphas,
+      report,
+    );
     const gradients = rows.slice(1, 1 + problem.ends.length);
     return {
       alphas,

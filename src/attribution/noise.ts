@@ -1,31 +1,23 @@
 // Gradients at random points around or on the way to an input: SmoothGrad, VarGrad and GradientSHAP. Each sample is a baseline
 // of a path integral that is evaluated at its first point, where all samples are rows of one batch.
+import { assertAtLeast, assertChoice, assertPositive, assertWhole } from "../tensor/checks.ts";
+import { cached } from "../tensor/cached.ts";
 import { ShapeError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { formatShape, numel, sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { input as leaf } from "../graph/leaves.ts";
 import type { Value } from "../graph/node.ts";
-import { mul, square } from "../kernels/arithmetic.ts";
-import { reshape } from "../kernels/movement.ts";
+import { square } from "../kernels/arithmetic.ts";
 import { modelOutput, type Tap } from "../nn/model.ts";
-import { assertAtLeast, assertChoice, assertPositive, assertWhole } from "./checks.ts";
 import { gaussianNoise, randomNumbers, type WeightedBaseline } from "./baselines.ts";
 import { shuffled } from "./expected-gradients.ts";
-import { gradientIntegrand } from "./path-graphs.ts";
+import { finaleGraph, gradientIntegrand } from "./path-graphs.ts";
 import { PathIntegral } from "./path.ts";
-import {
-  addMeans,
-  finaleInputs,
-  pullBack,
-  sideOf,
-  type Integrand,
-  type PathGraph,
-  type PathShape,
-} from "./path-parts.ts";
-import { checkDeclared, isModel, namedInputs } from "./problem.ts";
+import { timesEach, type Integrand, type PathShape } from "./path-parts.ts";
+import { isModel, namedInputs } from "./problem.ts";
 import type { GradientOptions } from "./saliency.ts";
 import type { ArrayInput, ModelLike, Plan } from "./types.ts";
+import { reporting } from "./session.ts";
 
 export interface NoisyGradients {
   /** Shape of the input; with target "all" a leading class axis. */
@@ -117,7 +109,6 @@ export async function gradientShap(
     );
   const x = await hostOf(input);
   const name = Object.keys(namedInputs(model, input))[0]!;
-  checkDeclared(model, { [name]: input });
   const size = numel(example);
   const random = randomNumbers(seed);
   const strata = Array.from({ length: x.shape[0] ?? 1 }, () => shuffled(samples, random));
@@ -149,18 +140,13 @@ const factored = new WeakMap<ModelLike, Map<string | undefined, ModelLike>>();
 
 /** The model with a second input that it does not read: its difference between both ends is what gradients are multiplied with. */
 function withFactor(model: ModelLike, name: string, output: string | undefined): ModelLike {
-  const known = factored.get(model) ?? new Map<string | undefined, ModelLike>();
-  factored.set(model, known);
-  const made: ModelLike =
-    known.get(output) ??
-    ((inputs: Readonly<Record<string, Value>>, tap: Tap = (_name, value) => value) => {
-      const x = inputs[name]!;
-      return isModel(model)
-        ? modelOutput(model, { [name]: x }, output, tap)
-        : (model as (x: Value, tap: Tap) => Value)(x, tap);
-    });
-  known.set(output, made);
-  return made;
+  const known = cached(factored, model, () => new Map<string | undefined, ModelLike>());
+  return cached(known, output, () => (inputs: Readonly<Record<string, Value>>, tap: Tap = (_name, value) => value) => {
+    const x = inputs[name]!;
+    return isModel(model)
+      ? modelOutput(model, { [name]: x }, output, tap)
+      : (model as (x: Value, tap: Tap) => Value)(x, tap);
+  });
 }
 
 async function meanOverSamples(
@@ -174,8 +160,7 @@ async function meanOverSamples(
   try {
     const samples = path.baselineCount;
     const points = path.points({ nodes: [0], weights: [1] });
-    let done = 0;
-    const progress = (more: number): void => options.onProgress?.({ done: (done += more), total: samples });
+    const progress = reporting(options, samples);
     const { totals, score, targets, plan } = await path.integrate(points, {
       integrand: integrand(path.shape),
       progress,
@@ -187,38 +172,20 @@ async function meanOverSamples(
 }
 
 /** Means of the gradients, and of their squares. */
-const momentsIntegrand = (shape: PathShape): Integrand =>
-  meanIntegrand(shape, "moments", ([gradient]) => [gradient!, square(gradient!)]);
+const momentsIntegrand = (shape: PathShape): Integrand => ({
+  ...gradientIntegrand(shape),
+  key: "moments",
+  results: ["the mean gradient", "the mean squared gradient"],
+  finale: (baselines) => finaleGraph(shape, baselines, ([gradient]) => [gradient!, square(gradient!)]),
+});
 
 /** Means of the gradients of the first value times the difference of the second. */
-const factorIntegrand = (shape: PathShape): Integrand =>
-  meanIntegrand(shape, "factor", ([gradient], [, factor]) => {
-    const [m, ...rest] = factor!.shape as [number, ...number[]];
-    const classes = gradient!.shape.length - factor!.shape.length;
-    return [mul(gradient!, reshape(factor!, [m, ...Array<number>(classes).fill(1), ...rest]))];
-  });
-
-/** Integrated Gradients with another end: what is averaged over the baselines. */
-function meanIntegrand(
-  shape: PathShape,
-  key: string,
-  values: (gradients: readonly Value[], differences: readonly Value[]) => Value[],
-): Integrand {
-  const { problem, boundary } = shape;
-  const gradients = gradientIntegrand(shape);
-  const classes = problem.target.kind === "all" ? [problem.target.classes] : [];
-  const finale = (baselines: number): PathGraph => {
-    const sums = boundary.map((z) => leaf([baselines, ...classes, ...z.shape], "f32", "sum"));
-    const { differences, startScores, p } = finaleInputs(shape, baselines);
-    const own = values(pullBack(shape, sums, [baselines, ...classes]), differences);
-    const { totals, outputs } = addMeans([...own, startScores], p);
-    const side = sideOf(problem, outputs);
-    const index = problem.index ? [problem.index] : [];
-    return { inputs: [...side, ...index, ...sums, ...differences, startScores, p, ...totals], outputs, side };
-  };
-  const results = key === "moments" ? ["the mean gradient", "the mean squared gradient"] : ["the attribution"];
-  return { ...gradients, key, results, finale };
-}
+const factorIntegrand = (shape: PathShape): Integrand => ({
+  ...gradientIntegrand(shape),
+  key: "factor",
+  results: ["the attribution"],
+  finale: (baselines) => finaleGraph(shape, baselines, ([gradient], [, factor]) => [timesEach(gradient!, factor!)]),
+});
 
 const hostOf = (x: ArrayInput): Promise<HostArray> => (x instanceof Tensor ? x.read() : Promise.resolve(x));
 

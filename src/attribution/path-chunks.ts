@@ -4,16 +4,38 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { LimitError } from "../tensor/errors.ts";
 import type { Program, ProgramOptions } from "../compiler/program.ts";
 import { packSaved } from "../compiler/saved.ts";
+import type { Node } from "../graph/node.ts";
+import { rewrite, type Graph } from "../graph/trace.ts";
 import { planChunks, type ChunkPlan } from "./chunks.ts";
-import { preludeGraph } from "./path-graphs.ts";
+import { pathStarts } from "./path-graphs.ts";
 import { pointTensors, targetGiven, type PathPoints } from "./path-inputs.ts";
 import type { Integrand, PathGraph, PathShape } from "./path-parts.ts";
 import type { PathIntegral, PathResult, PathTask } from "./path.ts";
+import { inSession } from "./in-session.ts";
 import { assertFinite } from "./problem.ts";
-import { boundaryKey, compiled, costOf, partsOf, type Compiled, type Programs } from "./programs.ts";
-import { Session } from "./session.ts";
+import { boundaryKey, compiled, ownBytes, programCost, type Compiled, type Cost } from "./programs.ts";
+import type { Session } from "./session.ts";
 
 export { packSaved };
+
+/** What integrates one group of baselines. */
+export interface Programs {
+  readonly prelude: Compiled<Graph>;
+  readonly prepare?: Compiled<PathGraph>;
+  readonly chunk: Compiled<PathGraph>;
+  readonly finale: Compiled<PathGraph>;
+}
+
+export const partsOf = (programs: Programs): Program[] =>
+  Object.values(programs).map(({ program }: Compiled<Graph>) => program);
+
+/** What a group of baselines takes, a chunk of its steps at a time. */
+export function groupCost(programs: Programs): Cost {
+  const { prelude, chunk, finale } = programs;
+  const own = [chunk, finale].reduce((bytes, { graph }) => bytes + ownBytes(graph.inputs), 0);
+  const starts = prelude.graph.inputs.filter((x) => x.attrs["name"] === "baseline");
+  return { ...programCost(partsOf(programs), own + ownBytes(starts)), flops: chunk.program.plan.flops };
+}
 
 export interface PlannedPath {
   readonly plan: ChunkPlan;
@@ -35,11 +57,9 @@ export async function integrateInChunks(
   points: PathPoints,
   { integrand, given = [], progress }: PathTask & { readonly integrand: Integrand },
 ): Promise<PathResult> {
-  const { device, options } = path;
   const planned = planPath(path, points, integrand);
-  await Promise.all(partsOf(planned.programs).map((program) => program.ready()));
-  return device.withErrorScope("attribution", () =>
-    run({ ...planned, path, points, integrand, given, session: new Session(device, options), progress }),
+  return inSession(path, partsOf(planned.programs), (session) =>
+    run({ ...planned, path, points, integrand, given, session, progress }),
   );
 }
 
@@ -81,9 +101,27 @@ function planSaving(
     baselines: path.baselineCount,
     steps: points.steps,
     budget: path.options.memoryBudget,
-    cost: (baselines, steps) => costOf(programs(baselines, steps)),
+    cost: (baselines, steps) => groupCost(programs(baselines, steps)),
   });
   return { plan, programs: programs(plan.baselinesPerGroup, plan.stepsPerChunk) };
+}
+
+/** inputs: X, target if given, X' [M, ...] -> outputs: output, target, score, score' [M, ...], A, T, D [M, ...] */
+export function preludeGraph(
+  shape: PathShape,
+  starting: readonly Node[],
+  baselines: number,
+  targetGiven: boolean,
+): Graph {
+  const { inputs, output, score, index, predicted } = shape.problem;
+  const { baseline, startScore, starts, along, differences } = pathStarts(shape, starting, baselines);
+  const results = [output, ...(index ? [index] : []), score, startScore, ...starts, ...along, ...differences];
+  // The class stays that of the input all along the path.
+  const pinned = new Map(index && !targetGiven ? [[index, predicted!]] : []);
+  return {
+    inputs: [...inputs, ...(index && targetGiven ? [index] : []), ...baseline],
+    outputs: rewrite(results, pinned),
+  };
 }
 
 /** The program that computes what the paths start from, for a number of baselines. */
@@ -124,42 +162,33 @@ export function chunkPrograms(
 }
 
 async function run(job: Job): Promise<PathResult> {
-  const { path, session, plan, programs, integrand } = job;
-  const { counters } = path.device;
-  const before = { ...counters };
-  try {
-    let totals = programs.finale.graph.outputs.map((y) => session.zeros(y.shape));
-    let ends: readonly Tensor[] = [];
-    for (let group = 0; group < plan.groups; group++) {
-      const done = await runGroup(job, group, totals);
-      session.drop(totals);
-      ({ totals, ends } = done);
-    }
-    const results = await session.read([...totals, ...ends]);
-    const sums = results.slice(0, totals.length - 1);
-    sums.forEach((a, i) => assertFinite(integrand.results[i]!, a));
-    const [baselineScore, outputs, score, targets] = results.slice(sums.length);
-    return {
-      totals: sums,
-      outputs: outputs!,
-      targets,
-      score: score!,
-      baselineScore: baselineScore!,
-      plan: {
-        chunks: plan.groups * plan.chunksPerGroup,
-        stepsPerChunk: plan.stepsPerChunk * plan.baselinesPerGroup,
-        bytes: costOf(programs).bytes,
-        dispatchesPerChunk: programs.chunk.program.plan.dispatches,
-        dispatches: counters.dispatches - before.dispatches,
-        submits: counters.submits - before.submits,
-        pipelines: new Set(partsOf(programs).flatMap((p) => p.steps.map((step) => step.wgsl))).size,
-        flops: session.flops,
-        saved: programs.chunk.program.plan.saved,
-      },
-    };
-  } finally {
-    session.close();
+  const { session, plan, programs, integrand } = job;
+  let totals = programs.finale.graph.outputs.map((y) => session.zeros(y.shape));
+  let ends: readonly Tensor[] = [];
+  for (let group = 0; group < plan.groups; group++) {
+    const done = await runGroup(job, group, totals);
+    session.drop(totals);
+    ({ totals, ends } = done);
   }
+  const results = await session.read([...totals, ...ends]);
+  const sums = results.slice(0, totals.length - 1);
+  sums.forEach((a, i) => assertFinite(integrand.results[i]!, a));
+  const [baselineScore, outputs, score, targets] = results.slice(sums.length);
+  return {
+    totals: sums,
+    outputs: outputs!,
+    targets,
+    score: score!,
+    baselineScore: baselineScore!,
+    plan: {
+      chunks: plan.groups * plan.chunksPerGroup,
+      stepsPerChunk: plan.stepsPerChunk * plan.baselinesPerGroup,
+      bytes: groupCost(programs).bytes,
+      dispatchesPerChunk: programs.chunk.program.plan.dispatches,
+      ...session.spent,
+      saved: programs.chunk.program.plan.saved,
+    },
+  };
 }
 
 /** All nodes of one group of baselines: prelude, chunks, finale. Beyond the last baseline it is repeated, with weight 0. */

@@ -1,5 +1,6 @@
 // Integrated gradients of small dense networks by one kernel: recognises such networks in what was traced, and builds a
 // program for them that takes what the general one takes.
+import { cached } from "../tensor/cached.ts";
 import { ArgumentError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
@@ -48,9 +49,7 @@ const known = new WeakMap<Problem, Mlp | Refusal>();
 
 /** The network that was traced, if it is dense. */
 export function denseNetwork(problem: Problem): Mlp | Refusal {
-  let found = known.get(problem);
-  if (!found) known.set(problem, (found = recognise(problem)));
-  return found;
+  return cached(known, problem, () => recognise(problem));
 }
 
 const SCORES = ["logit", "probability", "logProbability"] as const;

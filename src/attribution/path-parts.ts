@@ -4,11 +4,12 @@ import type { HostArray } from "../tensor/host.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
 import { unitVectors } from "../autograd/api.ts";
 import { batchAll } from "../autograd/batch.ts";
+import { jvpGraph } from "../autograd/jvp.ts";
 import { vjpGraph } from "../autograd/transpose.ts";
 import { affineBoundary } from "../compiler/affine.ts";
 import { fill, input } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
-import { reachable, type Graph } from "../graph/trace.ts";
+import { reachable, replacing, type Graph } from "../graph/trace.ts";
 import { add, mul } from "../kernels/arithmetic.ts";
 import { broadcastTo, sum } from "../kernels/broadcast.ts";
 import { reshape } from "../kernels/movement.ts";
@@ -64,8 +65,8 @@ export const leafLike = (node: Node, lead: Shape, name: string): Node =>
 export const aligned = (lead: Node, value: Shape): Node =>
   reshape(lead, [...lead.shape, ...Array<number>(value.length - lead.shape.length).fill(1)]);
 
-/** Inputs that the network reads otherwise than through the boundary. */
-export const sideInputs = ({ problem, boundary }: PathShape): Node[] => sideOf(problem, [problem.score], boundary);
+/** The class axis [K], if all classes are explained. */
+export const classesOf = ({ target }: Problem): number[] => (target.kind === "all" ? [target.classes] : []);
 
 /** Gradient of the score with respect to the boundary; [K, ...] for all classes. Zeros where the score ignores a value. */
 export function boundaryGradients({ problem, boundary }: PathShape): Node[] {
@@ -127,20 +128,35 @@ export function pathPoints(
   );
 }
 
+/** The affine prefix applied to tangents of the attributed values, [rows, ...end] -> [rows, ...z]. */
+export function pushForward({ boundary, problem }: PathShape, tangents: readonly Node[], rows: number): Node[] {
+  const { ends } = problem;
+  const seeds = ends.map((end) => leafLike(end, [], "direction"));
+  const pushed = jvpGraph(boundary, ends, seeds).map((t, k) => t ?? fill(boundary[k]!.shape, 0));
+  return batchAll(pushed, replacing(seeds, tangents), rows);
+}
+
 /** The transposed affine prefix applied to cotangents of the boundary, [...lead, ...z] -> [...lead, ...end]. */
 export function pullBack({ boundary, problem }: PathShape, cotangents: readonly Node[], lead: Shape): Node[] {
   const { ends } = problem;
   const rows = numel(lead);
   const seeds = boundary.map((z) => leafLike(z, [], "cotangent"));
   const pulled = vjpGraph(boundary, ends, seeds).map((g, j) => g ?? fill(ends[j]!.shape, 0));
-  const given = new Map(seeds.map((seed, k) => [seed, reshape(cotangents[k]!, [rows, ...seed.shape])]));
-  return batchAll(pulled, given, rows).map((g, j) => reshape(g, [...lead, ...ends[j]!.shape]));
+  const given = seeds.map((seed, k) => reshape(cotangents[k]!, [rows, ...seed.shape]));
+  return batchAll(pulled, replacing(seeds, given), rows).map((g, j) => reshape(g, [...lead, ...ends[j]!.shape]));
 }
 
-/** Those inputs of the problem that `outputs` read, other than through the nodes `cut`. */
-export function sideOf({ inputs }: Problem, outputs: readonly Node[], cut: readonly Node[] = []): Node[] {
-  const read = new Set(reachable(outputs, cut));
-  return inputs.filter((x) => read.has(x));
+/** g [M, (K,) ...] times d [M, ...]. */
+export function timesEach(g: Node, d: Node): Node {
+  const [m, ...rest] = d.shape;
+  return mul(g, reshape(d, [m!, ...Array<number>(g.shape.length - d.shape.length).fill(1), ...rest]));
+}
+
+/** A graph of `own` inputs that also reads the class, and what `outputs` need of the problem's inputs. */
+export function pathGraph({ inputs, index }: Problem, own: readonly Node[], outputs: readonly Node[]): PathGraph {
+  const read = new Set(reachable(outputs));
+  const side = inputs.filter((x) => read.has(x));
+  return { inputs: [...side, ...(index ? [index] : []), ...own], outputs, side };
 }
 
 /** Means over baselines with the weights `p` [M], added to totals: the last step of every integral. */

@@ -4,7 +4,7 @@ import { batchAll } from "../autograd/batch.ts";
 import { fill, input } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
 import { numel } from "../tensor/shape.ts";
-import { rewrite } from "../graph/trace.ts";
+import { replacing, rewrite } from "../graph/trace.ts";
 import { reshape } from "../kernels/movement.ts";
 import { index as indexed, sliceAxis } from "../kernels/slice.ts";
 import { pathStarts } from "./path-graphs.ts";
@@ -56,7 +56,7 @@ export function wholeGraph(
   const givenCount = ownFinale.length - extraCount - sumCount - differences.length - 2 - totalCount;
   const given = ownFinale.slice(0, givenCount);
   const bind = (graph: PathGraph, values: readonly Node[]): Node[] =>
-    rewrite(graph.outputs, new Map(own(graph).map((leaf, i) => [leaf, values[i]!])));
+    rewrite(graph.outputs, replacing(own(graph), values));
   const zeros = (leaves: readonly Node[]): Node[] => leaves.map((x) => fill(x.shape, 0));
 
   const [chunkNodes, weights] = own(chunk).slice(-sumCount - 2) as [Node, Node];

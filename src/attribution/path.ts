@@ -6,21 +6,12 @@ import { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
 import type { Program, ProgramOptions } from "../compiler/program.ts";
 import { assertArrays, baselineSet, placeholders, startingValues, type BaselineSet } from "./baseline-set.ts";
-import { limitsOf } from "./chunks.ts";
 import { gradientIntegrand } from "./path-graphs.ts";
 import { classArray, endScores, pointTensors, stacked, targetGiven, type PathPoints } from "./path-inputs.ts";
 import { pathShape, type Integrand, type PathGraph, type PathShape } from "./path-parts.ts";
 import { endNodesOf, wholeGraph, type WholeSize } from "./path-whole.ts";
-import {
-  assertFinite,
-  checkDeclared,
-  checkIds,
-  chooseDevice,
-  namedInputs,
-  traceProblem,
-  type Problem,
-} from "./problem.ts";
-import { boundaryKey, compiled, ownBytes, programCost, type Compiled } from "./programs.ts";
+import { assertFinite, checkIds, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
+import { boundaryKey, compiled, costOf, limitsOf, type Compiled } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
 import { Session } from "./session.ts";
 import type { ArrayInput, Input, ModelLike, PathOptions, Plan } from "./types.ts";
@@ -79,8 +70,6 @@ export class PathIntegral {
   static async open(model: ModelLike, input: Input, options: PathOptions): Promise<PathIntegral> {
     options.signal?.throwIfAborted();
     const arrays = namedInputs(model, input);
-    checkDeclared(model, arrays);
-    for (const [name, x] of Object.entries(arrays)) if (!(x instanceof Tensor)) assertFinite(`input "${name}"`, x);
     const problem = traceProblem(model, input, arrays, options);
     checkIds(problem, arrays);
     const device = chooseDevice(problem, arrays, options.device);
@@ -137,7 +126,6 @@ export class PathIntegral {
     const { options, device } = this;
     await whole.program.ready();
     const session = new Session(device, options);
-    const before = { ...device.counters };
     try {
       // The scope closes before anything waits for results: one round trip to the device less.
       const results = await device.withErrorScope("attribution", () => {
@@ -147,7 +135,7 @@ export class PathIntegral {
         return () => arrays;
       });
       task.progress?.(this.baselineCount * points.steps);
-      return this.#resultOf(whole, points, integrand, await results(), session.flops, before);
+      return this.#resultOf(whole, points, integrand, await results(), session);
     } finally {
       session.close();
     }
@@ -180,8 +168,8 @@ export class PathIntegral {
   }
 
   /** What of a program is more than one submit may take. */
-  #exceeded({ program, graph }: Compiled<PathGraph>): string[] {
-    const cost = programCost([program], ownBytes(graph.inputs));
+  #exceeded(made: Compiled<PathGraph>): string[] {
+    const cost = costOf(made);
     const limits = limitsOf(this.device, this.options.memoryBudget);
     return (["bytes", "largest", "flops"] as const).filter((key) => cost[key] > limits[key]);
   }
@@ -204,16 +192,15 @@ export class PathIntegral {
   }
 
   #resultOf(
-    { program, graph }: Compiled<PathGraph>,
+    whole: Compiled<PathGraph>,
     points: PathPoints,
     { results: names }: Integrand,
     read: readonly HostArray[],
-    flops: number,
-    before: Device["counters"],
+    session: Session,
   ): PathResult {
-    const { device, problem, set, options } = this;
-    const { counters } = device;
-    const classes = problem.index && classArray(options.target, problem.target.batch);
+    const { set } = this;
+    const { program, graph } = whole;
+    const classes = this.#classes;
     const arrays = graph.collect?.(read, set.weights, classes?.data) ?? [...read];
     const totals = arrays.splice(0, names.length);
     totals.forEach((a, i) => assertFinite(names[i]!, a));
@@ -227,12 +214,9 @@ export class PathIntegral {
       plan: {
         chunks: 1,
         stepsPerChunk: points.steps * this.baselineCount,
-        bytes: programCost([program], ownBytes(graph.inputs)).bytes,
+        bytes: costOf(whole).bytes,
         dispatchesPerChunk: program.plan.dispatches,
-        dispatches: counters.dispatches - before.dispatches,
-        submits: counters.submits - before.submits,
-        pipelines: program.plan.pipelines,
-        flops,
+        ...session.spent,
         saved: program.plan.saved,
         kernel: graph.collect ? "whole" : "layers",
       },
@@ -250,9 +234,13 @@ export class PathIntegral {
 
   /** The classes that the caller named, [B]; none if the network chooses. */
   target(): Tensor[] {
-    const { problem, options, device } = this;
-    const classes = problem.index && classArray(options.target, problem.target.batch);
-    return classes ? [device.tensor(classes)] : [];
+    const classes = this.#classes;
+    return classes ? [this.device.tensor(classes)] : [];
+  }
+
+  get #classes(): HostArray | undefined {
+    const { problem, options } = this;
+    return problem.index && classArray(options.target, problem.target.batch);
   }
 
   /** Frees what was uploaded; the caller's own tensors stay. */

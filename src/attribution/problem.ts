@@ -1,5 +1,6 @@
 // A model, traced once for given input shapes, with the score that is explained: what all methods start from.
 import { ArgumentError, NumericError, ShapeError } from "../tensor/errors.ts";
+import { cached } from "../tensor/cached.ts";
 import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { formatShape, sameShape, type Shape } from "../tensor/shape.ts";
@@ -40,19 +41,32 @@ export interface ProblemOptions extends ScoreOptions {
 }
 
 export const isModel = (model: ModelLike): model is Model => typeof model === "object" && "apply" in model;
-export const isArrayInput = (input: Input): input is ArrayInput =>
-  input instanceof Tensor || ("data" in input && "shape" in input && Array.isArray(input.shape));
+export const isArrayInput = (input: unknown): input is ArrayInput =>
+  input instanceof Tensor || (isObject(input) && "data" in input && "shape" in input && Array.isArray(input.shape));
+const isObject = (x: unknown): x is object => typeof x === "object" && x !== null;
+/** Numbers without a shape, which a caller without types may hand over. */
+const isList = (input: unknown): boolean => !isObject(input) || Array.isArray(input) || ArrayBuffer.isView(input);
 
-/** Inputs by name; a single array gets the name of the model's only input. */
+/**
+ * Inputs by name; a single array gets the name of the model's only input.
+ * @throws ArgumentError for a single array where there are several inputs, and for lists of numbers without a shape
+ * @throws ArgumentError, ShapeError, NumericError for what a model does not declare, and for numbers that are not finite
+ */
 export function namedInputs(model: ModelLike, input: Input): Record<string, ArrayInput> {
-  if (!isArrayInput(input)) return { ...input };
   const names = isModel(model) ? model.inputs.map((i) => i.name) : [ONLY];
-  if (names.length !== 1) {
+  const single = isArrayInput(input) || isList(input);
+  if (single && names.length !== 1) {
     throw new ArgumentError(
       `the model has ${names.length} inputs (${names.join(", ")}); give a record with an array for each`,
     );
   }
-  return { [names[0]!]: input };
+  const arrays: Record<string, unknown> = single ? { [names[0]!]: input } : { ...input };
+  const wrong = Object.keys(arrays).find((name) => !isArrayInput(arrays[name]));
+  if (wrong === undefined) return checkedInputs(model, arrays as Record<string, ArrayInput>);
+  throw new ArgumentError(
+    `input "${wrong}": expected a tensor or hostArray(numbers, [batch, ...]), alone or in a record of inputs by name; ` +
+      `got a value of type ${Object.prototype.toString.call(arrays[wrong]).slice(8, -1)}`,
+  );
 }
 
 const problems = new WeakMap<object, Map<string, Problem>>();
@@ -61,9 +75,7 @@ let functions = 0;
 
 function identity(target: Target | undefined): string {
   if (typeof target !== "function") return target === "all" ? "all" : "index";
-  let id = functionIds.get(target);
-  if (id === undefined) functionIds.set(target, (id = functions++));
-  return `function ${id}`;
+  return `function ${cached(functionIds, target, () => functions++)}`;
 }
 
 /** Traces a model for the shapes of `arrays`; equal calls share the graph and the programs compiled from it. */
@@ -76,10 +88,8 @@ export function traceProblem(
   const shapes = Object.entries(arrays).map(([name, { shape, dtype }]) => [name, shape, dtype]);
   const { score = "logit", layer, output } = options;
   const key = JSON.stringify([shapes, identity(options.target), score, layer, output, isArrayInput(input)]);
-  const known = problems.get(model) ?? new Map<string, Problem>();
-  problems.set(model, known);
-  let problem = known.get(key);
-  if (!problem) known.set(key, (problem = build(model, input, arrays, options)));
+  const known = cached(problems, model, () => new Map<string, Problem>());
+  const problem = cached(known, key, () => build(model, input, arrays, options));
   // The class indices themselves are not part of the graph, but must fit it.
   planTarget(problem.output, options.target ?? "predicted");
   return problem;
@@ -196,10 +206,9 @@ export function asGiven<I extends Input>(problem: Problem, input: I, arrays: rea
   return result as Attributions<I>;
 }
 
-/** Checks the shape and type of an input against what a model declares. */
-export function checkDeclared(model: ModelLike, arrays: Readonly<Record<string, ArrayInput>>): void {
-  if (!isModel(model)) return;
-  for (const { name, shape, dtype } of model.inputs) {
+/** Checks shapes and types against what a model declares, and numbers on the host for being finite. */
+function checkedInputs(model: ModelLike, arrays: Record<string, ArrayInput>): Record<string, ArrayInput> {
+  for (const { name, shape, dtype } of isModel(model) ? model.inputs : []) {
     const given = arrays[name];
     if (!given)
       throw new ArgumentError(`input "${name}" is missing; given: ${Object.keys(arrays).join(", ") || "nothing"}`);
@@ -207,6 +216,17 @@ export function checkDeclared(model: ModelLike, arrays: Readonly<Record<string, 
     if (!sameShape(given.shape.slice(1), shape))
       throw new ShapeError(`input "${name}": expected ${expected(shape)}, got ${formatShape(given.shape)}`);
   }
+  for (const [name, x] of Object.entries(arrays)) if (!(x instanceof Tensor)) assertFinite(`input "${name}"`, x);
+  return arrays;
+}
+
+/** @throws ArgumentError unless every attributed value has the examples along its first axis */
+export function checkExampleAxis({ ends, endNames }: Problem, batch: number): void {
+  const at = ends.findIndex(({ shape }) => shape[0] !== batch);
+  if (at < 0) return;
+  throw new ArgumentError(
+    `"${endNames[at]}": its first axis has ${ends[at]!.shape[0]} elements, expected one for each of ${batch} examples`,
+  );
 }
 
 /**

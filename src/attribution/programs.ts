@@ -1,11 +1,11 @@
 // Programs compiled for a traced model, shared by all calls that explain it.
+import { cached } from "../tensor/cached.ts";
 import type { Device } from "../tensor/device.ts";
 import { bytesOf } from "../compiler/plan.ts";
 import { Program, type ProgramOptions } from "../compiler/program.ts";
 import type { Node } from "../graph/node.ts";
 import type { Graph } from "../graph/trace.ts";
-import type { Cost } from "./chunks.ts";
-import type { PathGraph, PathShape } from "./path-parts.ts";
+import type { PathShape } from "./path-parts.ts";
 import type { Problem } from "./problem.ts";
 
 export interface Compiled<G extends Graph> {
@@ -15,14 +15,6 @@ export interface Compiled<G extends Graph> {
 
 const caches = new WeakMap<Problem, WeakMap<Device, Map<string, unknown>>>();
 
-function cacheOf(problem: Problem, device: Device): Map<string, unknown> {
-  const perDevice = caches.get(problem) ?? new WeakMap<Device, Map<string, unknown>>();
-  caches.set(problem, perDevice);
-  const cache = perDevice.get(device) ?? new Map<string, unknown>();
-  perDevice.set(device, cache);
-  return cache;
-}
-
 /** The program for a graph of a problem; `key` says which, so that the graph is only built once. */
 export function compiled<G extends Graph>(
   problem: Problem,
@@ -31,43 +23,49 @@ export function compiled<G extends Graph>(
   graph: () => G,
   options: ProgramOptions = {},
 ): Compiled<G> {
-  const cache = cacheOf(problem, device);
-  const name = options.saved ? `${key} bits` : key;
-  let known = cache.get(name) as Compiled<G> | undefined;
-  if (!known) {
+  const perDevice = cached(caches, problem, () => new WeakMap<Device, Map<string, unknown>>());
+  const cache = cached(perDevice, device, () => new Map<string, unknown>());
+  return cached(cache, options.saved ? `${key} bits` : key, () => {
     const made = graph();
-    cache.set(name, (known = { program: new Program(device, made, options), graph: made }));
-  }
-  return known;
+    return { program: new Program(device, made, options), graph: made };
+  }) as Compiled<G>;
 }
 
-/** What integrates one group of baselines. */
-export interface Programs {
-  readonly prelude: Compiled<Graph>;
-  readonly prepare?: Compiled<PathGraph>;
-  readonly chunk: Compiled<PathGraph>;
-  readonly finale: Compiled<PathGraph>;
+/** What a chunk takes. */
+export interface Cost {
+  /** Device memory beside weights and inputs. */
+  readonly bytes: number;
+  /** The largest single buffer. */
+  readonly largest: number;
+  readonly flops: number;
 }
 
-export const partsOf = (programs: Programs): Program[] =>
-  Object.values(programs).map(({ program }: Compiled<Graph>) => program);
+export const DEFAULT_MEMORY_BUDGET = 512 * 2 ** 20;
+
+/** Operations per submit: about 0.2 s or less on real GPUs; a software adapter takes seconds for as many. */
+const FLOPS_PER_SUBMIT = { hardware: 2e11, software: 6e9 };
+
+/** What one submit may take. */
+export function limitsOf({ largestBuffer, info }: Device, budget = DEFAULT_MEMORY_BUDGET): Cost {
+  return {
+    bytes: budget,
+    largest: largestBuffer,
+    flops: info.software ? FLOPS_PER_SUBMIT.software : FLOPS_PER_SUBMIT.hardware,
+  };
+}
 
 /** Inputs that a run uploads or makes itself, by name; sums and totals are read from one buffer and written to another. */
 const OWN_INPUTS: readonly unknown[] = ["baseline", "nodes", "weights", "sum", "baseline weights", "total"];
 
-export const ownBytes = (inputs: readonly Node[]): number =>
-  inputs.reduce((bytes, x) => bytes + (OWN_INPUTS.includes(x.attrs["name"]) ? bytesOf(x) : 0), 0);
+export const ownBytes = (inputs: readonly Node[], own = OWN_INPUTS): number =>
+  inputs.reduce((bytes, x) => bytes + (own.includes(x.attrs["name"]) ? bytesOf(x) : 0), 0);
+
+/** What a program takes, with the inputs of the names `own`. */
+export const costOf = ({ program, graph }: Compiled<Graph>, own = OWN_INPUTS): Cost =>
+  programCost([program], ownBytes(graph.inputs, own));
 
 /** Tells apart the graphs of a problem with and without a hoisted prefix. */
 export const boundaryKey = ({ boundary }: PathShape): string => boundary.map(({ id }) => id).join();
-
-/** What a group of baselines takes, a chunk of its steps at a time. */
-export function costOf(programs: Programs): Cost {
-  const { prelude, chunk, finale } = programs;
-  const own = [chunk, finale].reduce((bytes, { graph }) => bytes + ownBytes(graph.inputs), 0);
-  const starts = prelude.graph.inputs.filter((x) => x.attrs["name"] === "baseline");
-  return { ...programCost(partsOf(programs), own + ownBytes(starts)), flops: chunk.program.plan.flops };
-}
 
 /** Scratch memory is handed from one program to the next; results live to the end. */
 export function programCost(programs: readonly Program[], besides: number): Cost {

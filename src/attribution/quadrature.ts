@@ -1,4 +1,5 @@
 // One-dimensional quadrature on [0, 1]: the rules that path methods integrate gradients with.
+import { assertWhole } from "../tensor/checks.ts";
 import { ArgumentError } from "../tensor/errors.ts";
 
 /** Nodes in [0, 1] and their weights; a rule of this package has weights that sum to 1. */
@@ -30,10 +31,7 @@ export function quadrature(rule: Rule, steps: number): Quadrature {
   };
 }
 
-export function assertSteps(steps: number): void {
-  if (!Number.isInteger(steps) || steps < 1)
-    throw new ArgumentError(`steps: expected a whole number >= 1, got ${steps}`);
-}
+export const assertSteps = (steps: number): void => assertWhole("steps", steps, 1);
 
 function trapezoid(n: number): Quadrature {
   const inner = 1 / (n - 1);

@@ -1,9 +1,9 @@
 // Regions of a picture by what is attributed to them: XRAI (Kapishnikov, Bolukbasi, Viégas, Terry: arXiv 1906.02825).
+import { assertAtLeast, assertChoice } from "../tensor/checks.ts";
 import { ArgumentError, ShapeError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { formatShape, numel } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
-import { assertAtLeast, assertChoice } from "./checks.ts";
 import type { BaselineRecipe } from "./baselines.ts";
 import { entry } from "./competition.ts";
 import {

@@ -8,6 +8,13 @@ export function firstRows({ shape, dtype, data }: HostArray, count: number): Hos
   return { shape: [count, ...rest], dtype, data: data.subarray(0, count * numel(rest)) };
 }
 
+/** Index of the largest element of each row of [rows, columns]. */
+export const argmaxRows = ({ shape: [rows = 0, columns = 0], data }: Pick<HostArray, "shape" | "data">): number[] =>
+  Array.from({ length: rows }, (_, r) => {
+    const row = data.subarray(r * columns, (r + 1) * columns);
+    return row.indexOf(Math.max(...row));
+  });
+
 /** Arrays of equal examples, joined along the first axis. */
 export function joinRows(parts: readonly HostArray[]): HostArray {
   const rest = parts[0]!.shape.slice(1);

@@ -2,7 +2,6 @@
 import type { HostArray } from "../tensor/host.ts";
 import { PathIntegral } from "./path.ts";
 import { summarise } from "./integrated-gradients.ts";
-import { endGradients, rowGraph } from "./path-graphs.ts";
 import { asGiven } from "./problem.ts";
 import type { Attribution, Attributions, Input, ModelLike, RunOptions, ScoreOptions } from "./types.ts";
 
@@ -27,9 +26,13 @@ export async function saliency<I extends Input>(
   const path = await PathIntegral.open(model, input, options);
   try {
     const { problem } = path;
-    const [scores, ...gradients] = await (
-      await import("./path-rows.ts")
-    ).pathRows(path, "saliency", (count) => rowGraph(problem, count, [problem.score, ...endGradients(problem)]), [1]);
+    const { endGradients, pathRows, rowGraph } = await import("./path-rows.ts");
+    const [scores, ...gradients] = await pathRows(
+      path,
+      "saliency",
+      (count) => rowGraph(problem, count, [problem.score, ...endGradients(problem)]),
+      [1],
+    );
     const arrays = gradients.map((g) => ({ ...g, shape: g.shape.slice(1) }));
     return {
       attributions: asGiven(problem, input, arrays),

@@ -59,7 +59,7 @@ export function planTarget(output: Value, target: Target): TargetPlan {
   }
   if (shape.length > 2) {
     throw new ShapeError(
-      `the output has shape ${formatShape(shape)}; expected [batch, classes], or a target function that picks one score per example`,
+      `target: the output is ${formatShape(shape)}; expected [batch, classes], or a function that gives one score per example`,
     );
   }
   if (target === "all") return { kind: "all", batch, classes };
@@ -91,9 +91,10 @@ export const predicted = (output: Value): Value => argmax(output, -1);
 export function chosenScore(output: Value, target: Target, score: Score, index: Value | undefined): Value {
   if (typeof target !== "function") return index ? classScores(output, score, index) : output;
   const y = target(output);
-  if (!sameShape(y.shape, output.shape.slice(0, 1)) && y.shape.length > 0) {
+  const scores = output.shape.slice(0, 1);
+  if (!sameShape(y.shape, scores) && y.shape.length > 0) {
     throw new ShapeError(
-      `target: the function must give one score per example, shape ${formatShape(output.shape.slice(0, 1))}, got ${formatShape(y.shape)}`,
+      `target: the function must give one score per example, shape ${formatShape(scores)}, got ${formatShape(y.shape)}`,
     );
   }
   return y;

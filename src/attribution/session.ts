@@ -5,22 +5,24 @@ import { numel, type Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Commands } from "../compiler/commands.ts";
 import type { Program } from "../compiler/program.ts";
-import type { RunOptions } from "./types.ts";
+import type { Plan, RunOptions } from "./types.ts";
 
 /** Tensors and commands of one run: everything is freed at the end, whatever happens. */
 export class Session {
-  /** Operations encoded so far. */
-  flops = 0;
+  #flops = 0;
+  readonly #kernels = new Set<string>();
   #commands: Commands;
   readonly #tensors: Tensor[] = [];
   readonly #dropped: Tensor[] = [];
   #pending: Promise<unknown> = Promise.resolve();
 
   readonly #device: Device;
+  readonly #before: Device["counters"];
   readonly #signal: AbortSignal | undefined;
 
   constructor(device: Device, { signal }: RunOptions) {
     this.#device = device;
+    this.#before = { ...device.counters };
     this.#signal = signal;
     this.#commands = new Commands(device);
     signal?.throwIfAborted();
@@ -41,7 +43,8 @@ export class Session {
   }
 
   encode(program: Program, inputs: readonly Tensor[]): Tensor[] {
-    this.flops += program.plan.flops;
+    this.#flops += program.plan.flops;
+    program.steps.forEach(({ wgsl }) => this.#kernels.add(wgsl));
     return program.encode(this.#commands, inputs).map((t) => this.keep(t));
   }
 
@@ -69,8 +72,24 @@ export class Session {
     return arrays;
   }
 
+  /** What was run so far. */
+  get spent(): Pick<Plan, "dispatches" | "submits" | "pipelines" | "flops"> {
+    const { dispatches, submits } = this.#device.counters;
+    return {
+      dispatches: dispatches - this.#before.dispatches,
+      submits: submits - this.#before.submits,
+      pipelines: this.#kernels.size,
+      flops: this.#flops,
+    };
+  }
+
   close(): void {
     this.#commands.abandon();
     this.#tensors.splice(0).forEach((t) => t.dispose());
   }
+}
+
+/** Adds up what is done, and tells `onProgress`. */
+export function reporting({ onProgress }: RunOptions, total: number, done = 0): (more: number) => void {
+  return (more) => onProgress?.({ done: (done += more), total });
 }

@@ -1,6 +1,6 @@
 // Coalitions of players as bit masks, and how they are drawn.
+import { assertChoice, assertWhole } from "../tensor/checks.ts";
 import { ArgumentError, LimitError } from "../tensor/errors.ts";
-import { assertChoice, assertWhole } from "./checks.ts";
 import { randomNumbers } from "./baselines.ts";
 import { shuffled } from "./expected-gradients.ts";
 

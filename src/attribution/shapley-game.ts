@@ -4,13 +4,13 @@ import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Graph } from "../graph/trace.ts";
-import { batchRows, chunkCost, running } from "./batch-rows.ts";
-import { planChunks, type Cost } from "./chunks.ts";
+import { batchRows, running } from "./batch-rows.ts";
+import { planChunks } from "./chunks.ts";
 import { chosenRows } from "./hessian-rows.ts";
 import { PathIntegral, type PathResult } from "./path.ts";
 import { targetGiven } from "./path-inputs.ts";
 import { assertFinite } from "./problem.ts";
-import { boundaryKey, compiled, type Compiled } from "./programs.ts";
+import { boundaryKey, compiled, costOf, type Compiled, type Cost } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
 import type { Session } from "./session.ts";
 import { wordsFor, type Coalitions } from "./shapley-coalitions.ts";
@@ -168,11 +168,11 @@ export async function playGradients(game: Game, task: GradientTask): Promise<Pat
     compiled(problem, device, `gradients ${keyOf(game)} ${m} ${s}`, () =>
       coalitionGradientGraph(shape, width, players, m, s),
     );
-  const cost = (m: number, s: number): Cost => chunkCost(of(m, s), OWN_INPUTS);
+  const cost = (m: number, s: number): Cost => costOf(of(m, s), OWN_INPUTS);
   const cut = planChunks({ device, baselines: task.masks.count, steps, budget: options.memoryBudget, cost });
   const { baselinesPerGroup: m, stepsPerChunk: s } = cut;
   const { program, graph } = of(m, s);
-  const chunk = { chunks: cut.groups * cut.chunksPerGroup, rows: m * s, bytes: cost(m, s).bytes };
+  const chunk = { chunks: cut.groups * cut.chunksPerGroup, stepsPerChunk: m * s, bytes: cost(m, s).bytes };
   const { result, plan } = await running(path, program, chunk, async (session) => {
     const common = gameInputs(game, session);
     const sums = problem.ends.length + 1;

@@ -1,10 +1,9 @@
 // The graphs of a game: a score of coalitions of players, which are features or groups of them. Baselines are made on the
 // device out of bit masks. Shapes: M coalitions of W words, S nodes, B examples, K classes, N features, n players.
-import { jvpGraph } from "../autograd/jvp.ts";
 import { batchAll } from "../autograd/batch.ts";
-import { fill, input } from "../graph/leaves.ts";
+import { input } from "../graph/leaves.ts";
 import { apply, type Node } from "../graph/node.ts";
-import { rewrite, type Graph } from "../graph/trace.ts";
+import { replacing, rewrite, type Graph } from "../graph/trace.ts";
 import { add, mul, sub } from "../kernels/arithmetic.ts";
 import { broadcastTo, sum } from "../kernels/broadcast.ts";
 import { select } from "../kernels/choice.ts";
@@ -13,7 +12,17 @@ import { gather } from "../kernels/gather.ts";
 import { reshape } from "../kernels/movement.ts";
 import { sliceAxis } from "../kernels/slice.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
-import { aligned, boundaryGradients, leafLike, pathPoints, pullBack, type PathShape } from "./path-parts.ts";
+import {
+  aligned,
+  boundaryGradients,
+  classesOf,
+  leafLike,
+  pathPoints,
+  pullBack,
+  pushForward,
+  timesEach,
+  type PathShape,
+} from "./path-parts.ts";
 import type { Problem } from "./problem.ts";
 
 /** Whether bit `position` mod 32 of a word is set. */
@@ -34,10 +43,7 @@ export interface GameShape extends PathShape {
 export const examplesOf = ({ score, target }: Problem): Shape => (target.kind === "all" ? [target.batch] : score.shape);
 
 /** Leading axes of results: [B], or [K, B] for all classes. */
-export const resultAxes = (problem: Problem): Shape => [
-  ...(problem.target.kind === "all" ? [problem.target.classes] : []),
-  ...examplesOf(problem),
-];
+export const resultAxes = (problem: Problem): Shape => [...classesOf(problem), ...examplesOf(problem)];
 
 /** Elements of one example of every attributed value. */
 export const featuresOf = (problem: Problem): number[] =>
@@ -64,7 +70,7 @@ export function referenceEnds({ problem, starting }: GameShape) {
 export function variantOutputs(shape: GameShape, variants: readonly Node[], m: number, classes = false): Node[] {
   const { ends, score, output, index, predicted } = shape.problem;
   const asked = [score, ...(classes && predicted ? [predicted] : [])];
-  const rows = batchAll(asked, new Map(ends.map((end, j) => [end, variants[j]!])), m);
+  const rows = batchAll(asked, replacing(ends, variants), m);
   return pinned(shape, [output, ...(index ? [index] : []), ...rows]);
 }
 
@@ -118,29 +124,24 @@ export function valueGraph(shape: GameShape, width: number, m: number): Graph {
  */
 export function coalitionGradientGraph(shape: GameShape, width: number, players: number, m: number, s: number): Graph {
   const { problem, boundary } = shape;
-  const { ends, score, output, index, target } = problem;
+  const { ends, score, output, index } = problem;
   const { inputs, starts, ofFeatures } = coalitionStarts(shape, width, m);
   const ofPlayers = input([m, players], "f32", "player weights");
   const ofScores = input([m], "f32", "score weights");
   const nodes = input([s], "f32", "nodes");
   const weights = input([s], "f32", "weights");
 
-  const atStarts = batchAll([score, ...boundary], new Map(ends.map((end, j) => [end, starts[j]!])), m);
+  const atStarts = batchAll([score, ...boundary], replacing(ends, starts), m);
   const differences = ends.map((end, j) => sub(end, starts[j]!));
-  const seeds = ends.map((end) => leafLike(end, [], "direction"));
-  const tangents = jvpGraph(boundary, ends, seeds).map((t, k) => t ?? fill(boundary[k]!.shape, 0));
-  const along = batchAll(tangents, new Map(seeds.map((seed, j) => [seed, differences[j]!])), m);
+  const along = pushForward(shape, differences, m);
   const rows = pathPoints(shape, { starts: atStarts.slice(1), along }, broadcastTo(nodes, [m, s]), s);
   const sums = batchAll(boundaryGradients(shape), rows, m * s).map((g) => {
     const whole = reshape(g, [m, s, ...g.shape.slice(1)]);
     return sum(mul(whole, aligned(reshape(weights, [1, s]), whole.shape)), 1);
   });
-  const classes = target.kind === "all" ? [target.classes] : [];
-  const products = pullBack(shape, sums, [m, ...classes]).map((g, j) => {
-    const scaled = mul(differences[j]!, ofFeatures(ofPlayers, j));
-    const [, ...rest] = scaled.shape;
-    return sum(mul(g, reshape(scaled, [m, ...classes.map(() => 1), ...rest])), 0);
-  });
+  const products = pullBack(shape, sums, [m, ...classesOf(problem)]).map((g, j) =>
+    sum(timesEach(g, mul(differences[j]!, ofFeatures(ofPlayers, j))), 0),
+  );
   const means = [...products, sum(mul(atStarts[0]!, aligned(ofScores, atStarts[0]!.shape)), 0)];
   const totals = means.map((v) => input(v.shape, "f32", "total"));
   const results = [output, ...(index ? [index] : []), score, ...means.map((v, i) => add(v, totals[i]!))];

@@ -1,8 +1,8 @@
 // Shapley Integrated Gradients (arXiv 2310.04821): Integrated Gradients averaged over the baselines that coalitions of
 // players make.
+import { assertChoice } from "../tensor/checks.ts";
 import { hasKinks } from "../compiler/affine.ts";
 import type { HostArray } from "../tensor/host.ts";
-import { assertChoice } from "./checks.ts";
 import { summarise } from "./integrated-gradients.ts";
 import { quadrature, type Rule } from "./quadrature.ts";
 import { playerWeights, sampledCoalitions, type CoalitionOptions } from "./shapley-coalitions.ts";

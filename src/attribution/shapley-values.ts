@@ -1,8 +1,8 @@
 // Shapley values of players by evaluating coalitions: all of them, those along random orders, or random ones by the
 // multilinear extension. No gradients: the yardsticks of what shapleyIG and other gradient methods give.
+import { assertWhole } from "../tensor/checks.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
-import { assertWhole } from "./checks.ts";
 import { randomNumbers } from "./baselines.ts";
 import { shuffled } from "./expected-gradients.ts";
 import { gaussLegendre } from "./quadrature.ts";

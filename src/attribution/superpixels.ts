@@ -1,8 +1,8 @@
 // Superpixels: efficient graph-based segmentation (Felzenszwalb, Huttenlocher: IJCV 59(2), 2004).
+import { assertAtLeast } from "../tensor/checks.ts";
 import { ArgumentError, NumericError, ShapeError } from "../tensor/errors.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { formatShape, numel, type Shape } from "../tensor/shape.ts";
-import { assertAtLeast } from "./checks.ts";
 import { blur } from "./baselines.ts";
 
 export interface PictureOptions {

@@ -10,7 +10,7 @@ import {
   type IntegratedHessiansOptions,
   type IntegratedHessiansResult,
 } from "./integrated-hessians.ts";
-import { checkDeclared, isArrayInput, isModel, namedInputs, traceProblem } from "./problem.ts";
+import { isArrayInput, isModel, namedInputs, traceProblem } from "./problem.ts";
 import type { ArrayInput, Input, ModelLike } from "./types.ts";
 
 /**
@@ -138,7 +138,7 @@ export interface PaddedTokens {
  */
 export function padTokens(texts: readonly ArrayLike<number>[], padding: number, length?: number): PaddedTokens {
   texts.forEach((text, b) => {
-    if (typeof text !== "object")
+    if (typeof text !== "object" || !text)
       throw new ArgumentError(`padTokens: text ${b} is ${String(text)}; expected a list of ids for each text`);
     const at = Array.from(text).findIndex((id) => !Number.isInteger(id) || id < 0);
     if (at >= 0)
@@ -194,7 +194,6 @@ export async function tokenInteractions(
         '"i32"), or padTokens(texts, padding) for texts of different lengths',
     );
   const arrays = namedInputs(model, input);
-  checkDeclared(model, arrays);
   const known = vocabulary ?? tableOf(model, layer)?.shape[0];
   if (known !== undefined) assertInputIds(arrays, known);
   const { ends, score } = traceProblem(model, input, arrays, { ...rest, layer });

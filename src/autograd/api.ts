@@ -6,7 +6,7 @@ import { Tensor } from "../tensor/tensor.ts";
 import { compile, type Program } from "../compiler/program.ts";
 import { fill, input, iota, lift, type Operand } from "../graph/leaves.ts";
 import type { Node, Value } from "../graph/node.ts";
-import { rewrite, trace } from "../graph/trace.ts";
+import { replacing, rewrite, trace } from "../graph/trace.ts";
 import { cast, equal } from "../kernels/choice.ts";
 import { expandDims, reshape } from "../kernels/movement.ts";
 import { batchAll } from "./batch.ts";
@@ -149,7 +149,7 @@ function derivatives(
     if (node.dtype !== "f32") throw new DTypeError(`${op}: ${what} is ${node.dtype}; only f32 has derivatives`);
   }
   const results = derive(y, x);
-  return rewrite(results, new Map(fresh.map((x, i) => [x, xs[i]!])));
+  return rewrite(results, replacing(fresh, xs));
 }
 
 function gradient(f: Fn, argument: number, xs: readonly Value[]): Node[] {

@@ -23,9 +23,7 @@ function tangentOf(node: Node, tangents: readonly Tangent[]): Tangent {
   const { primitive, inputs, attrs } = node;
   if (primitive.jvp) return primitive.jvp(node, tangents);
   if (!primitive.multilinear) {
-    throw new DerivativeError(
-      `${primitive.name} has no derivative; give its record a jvp rule, or multilinear: true if it is linear in each argument`,
-    );
+    throw new DerivativeError(`${primitive.name} has no derivative; give its record a jvp rule, or multilinear: true`);
   }
   return addPresent(
     tangents.map((t, i) =>

@@ -48,7 +48,7 @@ function transposeRule(node: Node, cotangent: Node, argument: number): Node {
   const { primitive } = node;
   if (!primitive.transpose) {
     throw new DerivativeError(
-      `${primitive.name} has no transpose rule for argument ${argument}; a primitive that appears in tangents needs one`,
+      `${primitive.name} has no transpose rule for argument ${argument}; what appears in tangents needs one`,
     );
   }
   return primitive.transpose(cotangent, node, argument);

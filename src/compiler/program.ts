@@ -209,9 +209,7 @@ export class Program {
   #checkInputs(inputs: readonly Tensor[]): void {
     const specs = this.graph.inputs;
     if (inputs.length !== specs.length)
-      throw new ArgumentError(
-        `program: expected ${specs.length} inputs, got ${inputs.length}; pass one tensor for each`,
-      );
+      throw new ArgumentError(`program: expected ${specs.length} inputs, got ${inputs.length}; pass a tensor for each`);
     specs.forEach((spec, i) => {
       const given = inputs[i]!;
       const name = String(spec.attrs["name"]);

@@ -1,5 +1,6 @@
 // What a backward pass needs of a forward pass, in few bytes. The derivatives of rectifiers and maxima only compare: one bit,
 // or the number of a window's element, replaces a value that would stay in memory for that comparison alone.
+import { cached } from "../tensor/cached.ts";
 import { Node } from "../graph/node.ts";
 import { reachable } from "../graph/trace.ts";
 import { bitsOf, pack, packedBytes, unpack } from "../kernels/bits.ts";
@@ -132,12 +133,10 @@ function withPacked(
   };
   const copyOf = (node: Node): Node => {
     if (isLeaf(node)) return node;
-    let copy = copies.get(node);
-    if (!copy) {
+    return cached(copies, node, () => {
       const inputs = node.inputs.map((x) => operand(node, x));
-      copies.set(node, (copy = new Node(node.primitive, inputs, node.attrs, node.shape, node.dtype)));
-    }
-    return copy;
+      return new Node(node.primitive, inputs, node.attrs, node.shape, node.dtype);
+    });
   };
   const due = new Map<Node, Node[]>();
   for (const node of [...packed.keys()].sort((a, b) => a.id - b.id)) {

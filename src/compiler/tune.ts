@@ -3,7 +3,7 @@ import type { Node, Value } from "../graph/node.ts";
 import type { KernelCall, KernelLowering, Attrs } from "../graph/primitive.ts";
 import { reachable, trace, type Graph, type InputSpec } from "../graph/trace.ts";
 import type { Device } from "../tensor/device.ts";
-import { ArgumentError } from "../tensor/errors.ts";
+import { assertWhole } from "../tensor/checks.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { normalise } from "./normalise.ts";
@@ -49,9 +49,7 @@ export async function tune(
   specs: readonly InputSpec[] = [],
   { repetitions = 7 }: TuneOptions = {},
 ): Promise<TuneResult[]> {
-  if (!Number.isInteger(repetitions) || repetitions < 1) {
-    throw new ArgumentError(`tune: repetitions must be a positive whole number, got ${repetitions}`);
-  }
+  assertWhole("tune: repetitions", repetitions, 1);
   const { outputs } = typeof work === "function" ? trace(work, specs) : work;
   const distinct = new Map<string, Node>();
   for (const node of reachable(normalise(outputs))) {

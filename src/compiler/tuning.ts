@@ -1,5 +1,6 @@
 // What is known about a device's kernels: capabilities, and the variants that `tune()` found to be the fastest.
 import type { Capabilities } from "../graph/primitive.ts";
+import { cached } from "../tensor/cached.ts";
 import type { Device } from "../tensor/device.ts";
 import { ArgumentError } from "../tensor/errors.ts";
 
@@ -10,11 +11,8 @@ export type Tuning = Readonly<Record<string, string>>;
 const choices = /* @__PURE__ */ new WeakMap<Device, Map<string, string>>();
 
 /** The choices of a device, to be added to. */
-export function tunedOf(device: Device): Map<string, string> {
-  let known = choices.get(device);
-  if (!known) choices.set(device, (known = new Map<string, string>()));
-  return known;
-}
+export const tunedOf = (device: Device): Map<string, string> =>
+  cached(choices, device, () => new Map<string, string>());
 
 export function capabilitiesOf(device: Device): Capabilities {
   const { info, limits, features } = device;

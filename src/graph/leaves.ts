@@ -1,10 +1,11 @@
 // Nodes without inputs: function inputs, captured tensors, uniform fills.
+import { cached } from "../tensor/cached.ts";
 import { ArgumentError, DTypeError } from "../tensor/errors.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { checkedShape, type Shape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { leaf, Node, is, numberText, type Value } from "./node.ts";
-import { primitive } from "./primitive.ts";
+import { primitive, type Attrs, type Primitive } from "./primitive.ts";
 
 /** Anything an operation accepts: a value, a tensor on the device (captured as a constant), or a number. */
 export type Operand = Value | Tensor | number;
@@ -14,37 +15,22 @@ export const withoutRule = (name: string) => (): never => {
   throw new ArgumentError(`${name}: nodes of this primitive have no such rule`);
 };
 
+const leafPrimitive = <A extends Attrs>(name: string): Primitive<A> => {
+  const none = withoutRule(name);
+  return primitive<A>({ name, aval: none, batch: none, lowering: { kind: "leaf" } });
+};
+
 /** A function input, bound at run time. */
-export const inputPrimitive = /* @__PURE__ */ primitive<{ name: string }>({
-  name: "input",
-  aval: /* @__PURE__ */ withoutRule("input"),
-  lowering: { kind: "leaf" },
-  batch: /* @__PURE__ */ withoutRule("input"),
-});
+export const inputPrimitive = /* @__PURE__ */ leafPrimitive<{ name: string }>("input");
 
 /** A tensor captured by a traced function; its contents are read when the program runs. */
-export const constantPrimitive = /* @__PURE__ */ primitive<{ tensor: Tensor }>({
-  name: "constant",
-  aval: /* @__PURE__ */ withoutRule("constant"),
-  lowering: { kind: "leaf" },
-  batch: /* @__PURE__ */ withoutRule("constant"),
-});
+export const constantPrimitive = /* @__PURE__ */ leafPrimitive<{ tensor: Tensor }>("constant");
 
 /** One number at every position; never stored, always part of the kernels that use it. */
-export const fillPrimitive = /* @__PURE__ */ primitive<{ value: number }>({
-  name: "fill",
-  aval: /* @__PURE__ */ withoutRule("fill"),
-  lowering: { kind: "leaf" },
-  batch: /* @__PURE__ */ withoutRule("fill"),
-});
+export const fillPrimitive = /* @__PURE__ */ leafPrimitive<{ value: number }>("fill");
 
 /** 0, 1, 2, ... along one axis, i32; never stored, always part of the kernels that use it. */
-export const iotaPrimitive = /* @__PURE__ */ primitive<Record<never, never>>({
-  name: "iota",
-  aval: /* @__PURE__ */ withoutRule("iota"),
-  lowering: { kind: "leaf" },
-  batch: /* @__PURE__ */ withoutRule("iota"),
-});
+export const iotaPrimitive = /* @__PURE__ */ leafPrimitive<Record<never, never>>("iota");
 
 /**
  * A free value, for graphs that are built by hand; {@link trace} makes those of a function.
@@ -58,12 +44,7 @@ export function input(shape: Shape, dtype: DType = "f32", name = "x"): Value {
 const constants = new WeakMap<Tensor, Value>();
 
 function captured(tensor: Tensor): Value {
-  let node = constants.get(tensor);
-  if (!node) {
-    node = leaf(constantPrimitive, { tensor }, tensor.shape, tensor.dtype);
-    constants.set(tensor, node);
-  }
-  return node;
+  return cached(constants, tensor, () => leaf(constantPrimitive, { tensor }, tensor.shape, tensor.dtype));
 }
 
 const fills = new Map<string, Value>();
@@ -79,14 +60,10 @@ const MAX_FILLS = 4096;
 export function fill(shape: Shape, value: number, dtype: DType = "f32"): Value {
   if (dtype === "i32" && (value | 0) !== value)
     throw new DTypeError(`i32 cannot hold ${value}; round it, or cast() the i32 operand beside it to f32`);
-  const key = `${dtype}|${shape.join()}|${numberText(value)}`;
-  let node = fills.get(key);
-  if (!node) {
+  return cached(fills, `${dtype}|${shape.join()}|${numberText(value)}`, () => {
     if (fills.size >= MAX_FILLS) fills.clear();
-    node = leaf(fillPrimitive, { value }, checkedShape("fill", shape), dtype);
-    fills.set(key, node);
-  }
-  return node;
+    return leaf(fillPrimitive, { value }, checkedShape("fill", shape), dtype);
+  });
 }
 
 const iotas = new Map<number, Value>();
@@ -96,9 +73,7 @@ const iotas = new Map<number, Value>();
  * @throws ShapeError when n is not a whole number >= 0
  */
 export function iota(n: number): Value {
-  let node = iotas.get(n);
-  if (!node) iotas.set(n, (node = leaf(iotaPrimitive, {}, checkedShape("iota", [n]), "i32")));
-  return node;
+  return cached(iotas, n, () => leaf(iotaPrimitive, {}, checkedShape("iota", [n]), "i32"));
 }
 
 /** The number at every position of `node`, if it is a fill. */

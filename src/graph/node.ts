@@ -1,5 +1,6 @@
 // Nodes of the SSA graph. A node is created once for equal (primitive, attributes, inputs): common subexpressions
 // never exist twice, and derivative rules may rebuild an expression freely.
+import { cached } from "../tensor/cached.ts";
 import { ArgumentError } from "../tensor/errors.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { formatShape, type Shape } from "../tensor/shape.ts";
@@ -41,11 +42,7 @@ export function apply<A extends Attrs>(primitive: Primitive<A>, inputs: readonly
   const folded = primitive.fold?.(inputs, attrs, shape);
   if (folded) return folded;
   const key = `${primitive.uid}|${inputs.map((x) => x.id).join()}|${JSON.stringify(attrs, exactly)}`;
-  const known = youngest.uses.get(key);
-  if (known) return known;
-  const node = new Node(primitive, inputs, attrs, shape, dtype);
-  youngest.uses.set(key, node);
-  return node;
+  return cached(youngest.uses, key, () => new Node(primitive, inputs, attrs, shape, dtype));
 }
 
 /** JSON has no words for some numbers: without their own, pow(x, Infinity) would be taken for pow(x, -Infinity). */

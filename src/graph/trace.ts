@@ -53,6 +53,10 @@ export function dependents(nodes: readonly Node[], sources: readonly Node[]): Se
   return found;
 }
 
+/** What each of `nodes` is replaced by, for {@link rewrite}. */
+export const replacing = (nodes: readonly Node[], values: readonly Node[]): Map<Node, Node> =>
+  new Map(nodes.map((node, i) => [node, values[i]!]));
+
 /**
  * Rebuilds `outputs` with some nodes replaced.
  * @param visit replacement of a node, given its new inputs; by default the same primitive applied to them

@@ -1,5 +1,5 @@
 // One step of an adaptive path: chooses which coordinates move, moves them, and adds up their share of the score.
-import { ShapeError } from "../tensor/errors.ts";
+import { refuseShapes } from "../tensor/checks.ts";
 import { formatShape, numel, sameShape } from "../tensor/shape.ts";
 import { withoutRule } from "../graph/leaves.ts";
 import { apply, type Value } from "../graph/node.ts";
@@ -18,11 +18,14 @@ const adaptiveStepPrimitive = /* @__PURE__ */ primitive<Record<never, never>>({
   aval([cost, slope, span, state]) {
     const [length = 0, ...rows] = [...cost!.shape].reverse();
     const expected = [...rows.reverse(), stateLength(length)];
-    if (![slope!, span!].every((x) => sameShape(x.shape, cost!.shape)) || !sameShape(state!.shape, expected)) {
-      throw new ShapeError(
-        `adaptiveStep: expected ${formatShape(cost!.shape)} three times and state ${formatShape(expected)}, got ${[slope!, span!, state!].map((x) => formatShape(x.shape)).join(", ")}`,
+    if (![slope!, span!].every((x) => sameShape(x.shape, cost!.shape)) || !sameShape(state!.shape, expected))
+      refuseShapes(
+        "adaptiveStep",
+        `${formatShape(cost!.shape)} three times and state ${formatShape(expected)}`,
+        slope!,
+        span!,
+        state!,
       );
-    }
     return { shape: expected, dtype: "f32" };
   },
   lowering: {

@@ -1,7 +1,8 @@
 // Elements chosen by integer positions. gather and scatterAdd are each other's transposes; place is the scatterAdd with
 // one position for each result row, where no two updates can meet: it needs no kernel, only index arithmetic.
-import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
-import { formatShape, normalizeAxis, numel, sameShape, type Shape } from "../tensor/shape.ts";
+import { assertDType, assertWhole, refuseShapes } from "../tensor/checks.ts";
+import { ShapeError } from "../tensor/errors.ts";
+import { normalizeAxis, numel, sameShape, type Shape } from "../tensor/shape.ts";
 import { Index } from "../graph/index-map.ts";
 import { constantPrimitive, fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
 import { apply, is, type Node, type Value } from "../graph/node.ts";
@@ -73,11 +74,9 @@ export const gatherPrimitive: Primitive<GatherAttrs> = /* @__PURE__ */ primitive
 const repeated = (x: Node, size: number): Node => broadcastTo(x, [size, ...x.shape]);
 
 function assertPositions(name: string, indices: Node, data: Shape, shared: number): void {
-  if (indices.dtype !== "i32") throw new DTypeError(`${name}: expected i32 indices, got ${indices.dtype}; use cast()`);
+  assertDType(`${name}: indices`, indices, "i32");
   if (!sameShape(indices.shape.slice(0, shared), data.slice(0, shared))) {
-    throw new ShapeError(
-      `${name}: indices ${formatShape(indices.shape)} and data ${formatShape(data)} must agree in the first ${shared} axes`,
-    );
+    refuseShapes(name, `indices and data that agree in the first ${shared} axes`, indices, { shape: data });
   }
 }
 
@@ -91,8 +90,7 @@ function assertPositions(name: string, indices: Node, data: Shape, shared: numbe
 export function gather(x: Operand, indices: Operand, axis = 0, { shared = 0 }: { shared?: number } = {}): Value {
   const data = lift(x);
   const at = normalizeAxis("gather", axis, data.shape.length);
-  if (!Number.isInteger(shared) || shared < 0 || shared > at)
-    throw new ArgumentError(`gather: shared must be a whole number from 0 to the axis ${at}, got ${shared}`);
+  assertWhole("gather: shared axes", shared, 0, at);
   return apply(gatherPrimitive, [data, lift(indices, "i32")], { axis: at, shared });
 }
 
@@ -116,9 +114,7 @@ function scatterAval(name: string, [indices, updates]: readonly Node[], { axis, 
   const positions = indices!.shape.slice(shared);
   assertPositions(name, indices!, updates!.shape, shared);
   if (!sameShape(updates!.shape.slice(axis, axis + positions.length), positions)) {
-    throw new ShapeError(
-      `${name}: updates ${formatShape(updates!.shape)} must have the axes of indices ${formatShape(indices!.shape)} at axis ${axis}`,
-    );
+    refuseShapes(name, `updates with the axes of the indices at axis ${axis}`, updates!, indices!);
   }
   return {
     shape: [...updates!.shape.slice(0, axis), size, ...updates!.shape.slice(axis + positions.length)],
@@ -147,7 +143,7 @@ function scatterBatch(
 export const scatterAddPrimitive: Primitive<ScatterAttrs> = /* @__PURE__ */ primitive<ScatterAttrs>({
   name: "scatterAdd",
   aval(inputs, attrs) {
-    if (inputs[1]!.dtype !== "f32") throw new DTypeError(`scatterAdd: expected f32 updates, got ${inputs[1]!.dtype}`);
+    assertDType("scatterAdd: updates", inputs[1]!, "f32");
     return scatterAval("scatterAdd", inputs, attrs);
   },
   lowering: {
@@ -209,12 +205,8 @@ export const placePrimitive: Primitive<ScatterAttrs> = /* @__PURE__ */ primitive
 export function scatterAdd(indices: Operand, updates: Operand, size: number, axis = 0): Value {
   const [positions, values] = [lift(indices, "i32"), lift(updates)];
   const rank = values.shape.length - positions.shape.length + 1;
-  if (rank < 1)
-    throw new ShapeError(
-      `scatterAdd: indices ${formatShape(positions.shape)} have more axes than updates ${formatShape(values.shape)}`,
-    );
-  if (!Number.isInteger(size) || size < 0)
-    throw new ArgumentError(`scatterAdd: size must be a whole number >= 0, got ${size}`);
+  if (rank < 1) refuseShapes("scatterAdd", "updates with at least the axes of the indices", values, positions);
+  assertWhole("scatterAdd: size", size, 0);
   return apply(scatterAddPrimitive, [positions, values], {
     axis: normalizeAxis("scatterAdd", axis, rank),
     shared: 0,
@@ -229,8 +221,7 @@ export function scatterAdd(indices: Operand, updates: Operand, size: number, axi
  * @throws ArgumentError when the depth is not a whole number >= 0
  */
 export function oneHot(indices: Operand, depth: number): Value {
-  if (!Number.isInteger(depth) || depth < 0)
-    throw new ArgumentError(`oneHot: depth must be a whole number >= 0, got ${depth}`);
+  assertWhole("oneHot: depth", depth, 0);
   const positions = lift(indices, "i32");
   const rank = positions.shape.length;
   return apply(scatterAddPrimitive, [positions, fill(positions.shape, 1)], { axis: rank, shared: rank, size: depth });

@@ -1,4 +1,5 @@
 // Larger values from smaller ones.
+import { refuseShapes } from "../tensor/checks.ts";
 import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
 import { formatShape, normalizeAxis } from "../tensor/shape.ts";
 import { Index } from "../graph/index-map.ts";
@@ -16,10 +17,7 @@ export const concatPrimitive: Primitive<{ axis: number }> = /* @__PURE__ */ prim
     const first = inputs[0]!;
     for (const x of inputs) {
       const fits = x.shape.length === first.shape.length && x.shape.every((n, i) => i === axis || n === first.shape[i]);
-      if (!fits)
-        throw new ShapeError(
-          `concat: ${formatShape(x.shape)} does not fit ${formatShape(first.shape)}: all axes but ${axis} must be equal`,
-        );
+      if (!fits) refuseShapes("concat", `shapes that are equal but for axis ${axis}`, first, x);
       if (x.dtype !== first.dtype)
         throw new DTypeError(`concat: dtypes ${first.dtype} and ${x.dtype} differ; use cast()`);
     }

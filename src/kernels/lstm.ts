@@ -1,7 +1,8 @@
 // One step of an LSTM (Hochreiter and Schmidhuber 1997, with forget gates: Gers et al. 2000), its tangent, its cotangent and
 // the tangent of the cotangent, each a kernel. Gradients and Hessian-vector products stay among the four; what is beyond
 // comes from the composite definitions in lstm-definition.ts.
-import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
+import { assertChoice, assertDType } from "../tensor/checks.ts";
+import { ShapeError } from "../tensor/errors.ts";
 import { broadcastShapes, formatShape, numel, sameShape } from "../tensor/shape.ts";
 import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
@@ -29,7 +30,7 @@ const isZero = (x: Node): boolean => fillValue(x) === 0;
 function checkOperands(op: string, inputs: readonly Node[], widths: readonly number[], shared: number): void {
   const size = sizeOf(inputs[1]!);
   inputs.forEach((x, i) => {
-    if (x.dtype !== "f32") throw new DTypeError(`${op}: expected f32 operands, got ${x.dtype}; use cast()`);
+    assertDType(op, x, "f32");
     const peer = i < 2 ? inputs[0]! : i < shared ? x : inputs.at(-1)!;
     if (x.shape.at(-1) === widths[i]! * size && sameShape(lead(x), lead(peer))) return;
     const expected = `[..., ${widths[i]! * size}]`;
@@ -237,13 +238,10 @@ function thirdTangent(point: readonly Node[], moves: readonly Tangent[], attrs: 
 
 /** Which gate each quarter of the columns is: input, forget, cell (g; also written c or j), output. */
 export type GateOrder = "ifgo" | "igfo" | "iofg";
-const ORDERS: readonly string[] = ["ifgo", "igfo", "iofg"];
 
 /** @throws ArgumentError for an order that is none of the three */
-export function assertGateOrder(op: string, order: GateOrder): void {
-  if (!ORDERS.includes(order))
-    throw new ArgumentError(`${op}: expected a gate order of ${ORDERS.join(", ")}, got "${String(order)}"`);
-}
+export const assertGateOrder = (op: string, order: GateOrder): void =>
+  assertChoice(`${op}: gate order`, order, "ifgo", "igfo", "iofg");
 
 export interface LstmCellOptions {
   /** "ifgo" (default; PyTorch, Keras, TensorFlow.js layers), "igfo" (TensorFlow BasicLSTMCell: i, j, f, o) or "iofg" (ONNX). */

@@ -1,6 +1,6 @@
 // The path integral of a whole dense network by one kernel: which extents it takes, how paths are shared out, what it reads.
-import { ShapeError } from "../tensor/errors.ts";
-import { formatShape, numel } from "../tensor/shape.ts";
+import { refuseShapes } from "../tensor/checks.ts";
+import { numel } from "../tensor/shape.ts";
 import { fill, withoutRule } from "../graph/leaves.ts";
 import { apply, type Value } from "../graph/node.ts";
 import { primitive, type Attrs, type Capabilities, type KernelCall } from "../graph/primitive.ts";
@@ -187,14 +187,9 @@ const mlpPathPrimitive = /* @__PURE__ */ primitive<MlpAttrs>({
       [chosen!, examples],
     ] as const;
     const wrong = expected.find(([{ shape }, size]) => numel(shape) !== size);
-    if (wrong)
-      throw new ShapeError(
-        `mlpPath: an operand of shape ${formatShape(wrong[0].shape)} should hold ${wrong[1]} elements`,
-      );
+    if (wrong) refuseShapes("mlpPath", `an operand of ${wrong[1]} elements`, wrong[0]);
     if (nodes!.shape[0] !== paths || nodes!.shape[1]! < steps)
-      throw new ShapeError(
-        `mlpPath: expected nodes [${paths}, at least ${steps}] or with a number for each example, got ${formatShape(nodes!.shape)}`,
-      );
+      refuseShapes("mlpPath", `nodes [${paths}, at least ${steps}] or with a number for each example`, nodes!);
     return { shape: [paths, shares.count, examples, recordLength(extents)], dtype: "f32" };
   },
   lowering: {

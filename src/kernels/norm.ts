@@ -1,6 +1,6 @@
 // Normalisations, composed of reductions and elementwise operations, which fuse. Only the sum over a window of channels
 // is a primitive: with its edges exchanged it is its own transpose.
-import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
+import { assertDType, assertWhole, refuseShapes } from "../tensor/checks.ts";
 import { formatShape, normalizeAxes, normalizeAxis, numel, sameShape, type Shape } from "../tensor/shape.ts";
 import { fill, fillValue, lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Value } from "../graph/node.ts";
@@ -19,7 +19,7 @@ const WORKGROUP = 64;
 export const windowSumPrimitive: Primitive<WindowAttrs> = /* @__PURE__ */ primitive<WindowAttrs>({
   name: "windowSum",
   aval([x]) {
-    if (x!.dtype !== "f32") throw new DTypeError(`windowSum: expected f32, got ${x!.dtype}; use cast()`);
+    assertDType("windowSum", x!, "f32");
     return { shape: x!.shape, dtype: "f32" };
   },
   lowering: {
@@ -59,8 +59,7 @@ export function localResponseNorm(
 ): Value {
   const value = lift(x);
   const axis = normalizeAxis("localResponseNorm", 1, value.shape.length);
-  if (!Number.isInteger(size) || size < 1)
-    throw new ArgumentError(`localResponseNorm: size must be a whole number >= 1, got ${size}`);
+  assertWhole("localResponseNorm: size", size, 1);
   const low = Math.floor((size - 1) / 2);
   const energy = apply(windowSumPrimitive, [square(value)], { axis, low, high: size - 1 - low });
   return mul(value, power(add(mul(energy, alpha / size), k), -beta));
@@ -118,9 +117,7 @@ function along(op: string, what: string, p: Operand, shape: Shape, axes: readonl
   if (value.shape.length === 0) return value;
   const expected = axes.map((axis) => shape[axis]!);
   if (!sameShape(value.shape, expected)) {
-    throw new ShapeError(
-      `${op}: expected ${what} ${formatShape(expected)} for x ${formatShape(shape)}, got ${formatShape(value.shape)}`,
-    );
+    refuseShapes(op, `${what} ${formatShape(expected)} for x ${formatShape(shape)}`, value);
   }
   return reshape(
     value,

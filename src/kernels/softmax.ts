@@ -1,5 +1,5 @@
 // Softmax over the last axis, and its tangent y (t - sum(y t)), which is symmetric in t and so its own transpose.
-import { DTypeError } from "../tensor/errors.ts";
+import { assertDType } from "../tensor/checks.ts";
 import { normalizeAxis, numel } from "../tensor/shape.ts";
 import { fill, lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Node, type Value } from "../graph/node.ts";
@@ -31,7 +31,7 @@ function softmaxCall(node: Node<NoAttrs>): KernelCall {
 export const softmaxPrimitive: Primitive<NoAttrs> = /* @__PURE__ */ primitive<NoAttrs>({
   name: "softmax",
   aval([x]) {
-    if (x!.dtype !== "f32") throw new DTypeError(`softmax: expected f32, got ${x!.dtype}; use cast()`);
+    assertDType("softmax", x!, "f32");
     return { shape: x!.shape, dtype: "f32" };
   },
   lowering: { kind: "kernel", prologues: { 0: "x" }, call: softmaxCall },

@@ -1,7 +1,6 @@
 // Attention and encoders as layers of a chain. Parameters have the names and shapes of PyTorch's modules, so that their state
 // dictionaries fit as they are.
-import { ArgumentError, ShapeError } from "../tensor/errors.ts";
-import { formatShape } from "../tensor/shape.ts";
+import { assertChoice, assertWhole, refuseShapes } from "../tensor/checks.ts";
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import type { Value } from "../graph/node.ts";
 import { add } from "../kernels/arithmetic.ts";
@@ -21,7 +20,7 @@ import {
   type MaskOptions,
   type Scaling,
 } from "./attention.ts";
-import { requiredParameter } from "./parameters.ts";
+import { affineOf, initialAffine, requiredParameter } from "./parameters.ts";
 import type { Random } from "./random.ts";
 
 type Initial = Record<string, HostArray>;
@@ -65,8 +64,7 @@ export interface TransformerEncoderOptions extends EncoderOptions {
 export function transformerEncoder(width: number, options: TransformerEncoderOptions): Layer {
   const { hidden = 4 * width, layers = 1, finalNorm = options.norm === "pre", initialiser, ...rest } = options;
   assertHeads("transformerEncoder", rest.heads, width);
-  if (!Number.isInteger(layers) || layers < 1)
-    throw new ArgumentError(`transformerEncoder: expected a whole number of layers >= 1, got ${layers}`);
+  assertWhole("transformerEncoder: layers", layers, 1);
   const prefixes = Array.from({ length: layers }, (_, k) => `layers.${k}.`);
   const init = (key: Random): Initial => {
     const parts = prefixes.map((prefix) => initialLayer(key, prefix, width, hidden, initialiser ?? xavierUniform));
@@ -85,14 +83,9 @@ function initialAttention(key: Random, prefix: string, width: number, initialise
   return {
     [`${prefix}in_proj_weight`]: initialiser([3 * width, width], key.fork(`${prefix}in_proj_weight`)),
     [`${prefix}in_proj_bias`]: zeros([3 * width], key),
-    ...initialAffine(key, `${prefix}out_proj`, [width, width], initialiser),
+    ...initialAffine(key.fork(`${prefix}out_proj`), `${prefix}out_proj.`, [width, width], width, initialiser),
   };
 }
-
-const initialAffine = (key: Random, name: string, shape: [number, number], initialiser: Initialiser): Initial => ({
-  [`${name}.weight`]: initialiser(shape, key.fork(name)),
-  [`${name}.bias`]: zeros([shape[0]], key),
-});
 
 const initialNorm = (key: Random, name: string, width: number): Initial => ({
   [`${name}.weight`]: ones([width], key),
@@ -101,22 +94,20 @@ const initialNorm = (key: Random, name: string, width: number): Initial => ({
 
 const initialLayer = (key: Random, prefix: string, width: number, hidden: number, own: Initialiser): Initial => ({
   ...initialAttention(key, `${prefix}self_attn.`, width, own),
-  ...initialAffine(key, `${prefix}linear1`, [hidden, width], own),
-  ...initialAffine(key, `${prefix}linear2`, [width, hidden], own),
+  ...initialAffine(key.fork(`${prefix}linear1`), `${prefix}linear1.`, [hidden, width], hidden, own),
+  ...initialAffine(key.fork(`${prefix}linear2`), `${prefix}linear2.`, [width, hidden], width, own),
   ...initialNorm(key, `${prefix}norm1`, width),
   ...initialNorm(key, `${prefix}norm2`, width),
 });
 
 function attentionWeights(op: string, p: Parameters, prefix: string): AttentionWeights {
-  const input = affineOf(op, p, `${prefix}in_proj_`);
-  return { input, output: affineOf(op, p, `${prefix}out_proj.`) };
+  const input = affine(op, p, `${prefix}in_proj_`);
+  return { input, output: affine(op, p, `${prefix}out_proj.`) };
 }
 
 /** A weight with its bias, if there is one. */
-function affineOf(op: string, p: Parameters, prefix: string): Affine {
-  const bias = p[`${prefix}bias`];
-  return { weight: requiredParameter(op, p, `${prefix}weight`), ...(bias !== undefined && { bias }) };
-}
+const affine = (op: string, p: Parameters, prefix: string): Affine =>
+  affineOf(op, p, prefix, p[`${prefix}bias`] !== undefined);
 
 const scaling = (p: Parameters, name: string): Scaling => ({
   scale: requiredParameter("transformerEncoder", p, `${name}.weight`),
@@ -126,8 +117,8 @@ const scaling = (p: Parameters, name: string): Scaling => ({
 const encoderWeights = (p: Parameters, prefix: string): EncoderWeights => ({
   attention: attentionWeights("transformerEncoder", p, `${prefix}self_attn.`),
   norm1: scaling(p, `${prefix}norm1`),
-  hidden: affineOf("transformerEncoder", p, `${prefix}linear1.`),
-  output: affineOf("transformerEncoder", p, `${prefix}linear2.`),
+  hidden: affine("transformerEncoder", p, `${prefix}linear1.`),
+  output: affine("transformerEncoder", p, `${prefix}linear2.`),
   norm2: scaling(p, `${prefix}norm2`),
 });
 
@@ -159,8 +150,7 @@ export interface PositionOptions {
  */
 export function positions(length: number, width: number, options: PositionOptions = {}): Layer {
   const { kind = "learned", initialiser = normal(0.02) } = options;
-  if (kind !== "learned" && kind !== "sinusoidal")
-    throw new ArgumentError(`positions: expected the kind "learned" or "sinusoidal", got "${String(kind)}"`);
+  assertChoice("positions: kind", kind, "learned", "sinusoidal");
   const fixed = kind === "sinusoidal";
   return {
     init: (key) => ({
@@ -169,9 +159,7 @@ export function positions(length: number, width: number, options: PositionOption
     apply(p, x) {
       const table = requiredParameter("positions", p, "weight");
       if (x.shape.length !== 3 || x.shape[2] !== width || x.shape[1]! > length)
-        throw new ShapeError(
-          `positions: expected x [batch, at most ${length} tokens, ${width}], got ${formatShape(x.shape)}`,
-        );
+        refuseShapes("positions", `x [batch, at most ${length} tokens, ${width}]`, x);
       const rows = sliceAxis(table, 0, 0, x.shape[1]!);
       return add(x, fixed ? stopGradient(rows) : rows);
     },

@@ -1,6 +1,7 @@
 // Multi-head attention and the transformer encoder, as functions of values (Vaswani et al., arXiv 1706.03762). Matrices are
 // stored [out, in], as in PyTorch. Shapes: B sequences of T tokens with E numbers each, H heads of D = E / H numbers.
-import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
+import { assertChoice, refuseShapes } from "../tensor/checks.ts";
+import { ArgumentError, DTypeError } from "../tensor/errors.ts";
 import { formatShape } from "../tensor/shape.ts";
 import { lift, type Operand } from "../graph/leaves.ts";
 import type { Value } from "../graph/node.ts";
@@ -12,7 +13,7 @@ import { reshape, transpose } from "../kernels/movement.ts";
 import { layerNorm } from "../kernels/norm.ts";
 import { index, sliceAxis } from "../kernels/slice.ts";
 import { softmax } from "../kernels/softmax.ts";
-import { causalMask, lengthMask } from "./masks.ts";
+import { batchMask, causalMask } from "./masks.ts";
 import { assertWeight } from "./parameters.ts";
 
 /** A matrix [out, in] and a summand [out]. */
@@ -133,18 +134,14 @@ function innerWidth({ input }: AttentionWeights): number {
   const { shape } = lift(stacked ? input.weight : input.query.weight);
   const [rows = 0] = shape;
   if (shape.length === 2 && rows > 0 && (!stacked || rows % 3 === 0)) return stacked ? rows / 3 : rows;
-  throw new ShapeError(
-    `${OP}: expected ${stacked ? "stacked input weights [3 E, E]" : "query weights [E, in]"}, got ${formatShape(shape)}`,
-  );
+  refuseShapes(OP, stacked ? "stacked input weights [3 E, E]" : "query weights [E, in]", { shape });
 }
 
 function assertSequences(x: Value, memory: Value): void {
   const fits = (v: Value): boolean => v.shape.length === 3 && v.shape[1]! > 0;
   if (fits(x) && fits(memory) && x.shape[0] === memory.shape[0]) return;
-  throw new ShapeError(
-    `${OP}: expected x [batch, tokens, width]${x === memory ? "" : " and a memory with the same batch"}, got ` +
-      `${formatShape(x.shape)}${x === memory ? "" : ` and ${formatShape(memory.shape)}`}; pad sequences of different lengths and pass their lengths`,
-  );
+  const padded = "pad sequences of different lengths and pass their lengths";
+  refuseShapes(OP, `x and memory [batch, tokens, width] of one batch (${padded})`, x, memory);
 }
 
 /** Checks that heads of equal width fit. */
@@ -160,7 +157,7 @@ function attend(scores: Value, { lengths, causal = false, mask }: MaskOptions): 
   const [batch, , queries, keys] = scores.shape as [number, number, number, number];
   const bias = mask === undefined ? undefined : asScores(lift(mask, "bool"), scores);
   const allowed: Value[] = [];
-  if (lengths !== undefined) allowed.push(keyMask(lengths, batch, keys));
+  if (lengths !== undefined) allowed.push(reshape(batchMask(OP, lengths, batch, keys), [batch, 1, 1, keys]));
   if (causal) {
     if (queries !== keys)
       throw new ArgumentError(`${OP}: causal needs as many keys as queries, got ${keys} and ${queries}; give a mask`);
@@ -174,23 +171,14 @@ function attend(scores: Value, { lengths, causal = false, mask }: MaskOptions): 
   return lengths === undefined && bias === undefined ? weights : select(sees, weights, 0);
 }
 
-function keyMask(lengths: Operand, batch: number, keys: number): Value {
-  const mask = lengthMask(lengths, keys, OP);
-  if (mask.shape[0] === batch) return reshape(mask, [batch, 1, 1, keys]);
-  throw new ShapeError(`${OP}: expected lengths of ${batch} sequences, got ${mask.shape[0]}`);
-}
-
 /** A mask with the four axes of the scores. */
 function asScores(mask: Value, scores: Value): Value {
   if (mask.dtype === "i32") throw new DTypeError(`${OP}: expected a mask of dtype bool or f32, got i32; use cast()`);
   const { shape } = mask;
-  const [batch, heads, queries, keys] = scores.shape as [number, number, number, number];
   const four = shape.length === 3 ? [shape[0]!, 1, ...shape.slice(1)] : shape.length === 2 ? [1, 1, ...shape] : shape;
   if (four.length === 4 && four.every((n, i) => n === 1 || n === scores.shape[i])) return reshape(mask, four);
-  throw new ShapeError(
-    `${OP}: expected a mask [${queries}, ${keys}], [${batch}, ${queries}, ${keys}] or [${batch}, ${heads}, ${queries}, ${keys}], ` +
-      `got ${formatShape(shape)}; which keys are real goes into lengths`,
-  );
+  const fitting = [scores.shape.slice(2), scores.shape.toSpliced(1, 1), scores.shape].map(formatShape);
+  refuseShapes(OP, `a mask ${fitting.join(" or ")} (which keys are real goes into lengths)`, mask);
 }
 
 // ---- encoder -------------------------------------------------------------------------------------------------------
@@ -231,8 +219,7 @@ export interface EncoderOptions extends MaskOptions {
  */
 export function transformerEncoderLayer(x: Operand, weights: EncoderWeights, options: EncoderOptions): Value {
   const { norm = "post", activation = "relu", epsilon = 1e-5, ...attention } = options;
-  if (norm !== "post" && norm !== "pre")
-    throw new ArgumentError(`transformerEncoderLayer: expected the norm "post" or "pre", got "${String(norm)}"`);
+  assertChoice("transformerEncoderLayer: norm", norm, "post", "pre");
   const act = activationOf(activation);
   const blocks = [
     { scaling: weights.norm1, apply: (v: Value) => multiHeadAttention(v, weights.attention, attention) },
@@ -246,10 +233,7 @@ export function transformerEncoderLayer(x: Operand, weights: EncoderWeights, opt
 
 function activationOf(activation: NonNullable<EncoderOptions["activation"]>): (x: Value) => Value {
   if (typeof activation === "function") return activation;
+  assertChoice("transformerEncoderLayer: activation", activation, "relu", "gelu", "gelu-tanh");
   if (activation === "relu") return relu;
-  if (activation === "gelu") return gelu;
-  if (activation === "gelu-tanh") return (x) => gelu(x, { approximate: "tanh" });
-  throw new ArgumentError(
-    `transformerEncoderLayer: expected the activation "relu", "gelu", "gelu-tanh" or a function, got "${String(activation)}"`,
-  );
+  return (x) => gelu(x, { approximate: activation === "gelu" ? "none" : "tanh" });
 }

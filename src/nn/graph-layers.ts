@@ -1,10 +1,10 @@
 // Parameters of graph layers, and the graph convolution as a layer of a chain.
 import type { HostArray } from "../tensor/host.ts";
 import type { Operand } from "../graph/leaves.ts";
-import { kaimingNormal, zeros, type Initialiser } from "./initialise.ts";
+import { kaimingNormal, type Initialiser } from "./initialise.ts";
 import { graphConvolution, weave, type AtomsAndPairs, type Linear, type WeaveOptions } from "./graph.ts";
 import type { Layer, Parameters } from "./layers.ts";
-import { requiredParameter } from "./parameters.ts";
+import { affineOf, initialAffine } from "./parameters.ts";
 import type { Random } from "./random.ts";
 
 export interface GraphConvLayerOptions {
@@ -19,8 +19,8 @@ export interface GraphConvLayerOptions {
 export function graphConv(inputs: number, outputs: number, options: GraphConvLayerOptions): Layer {
   const { adjacency, bias = true, initialiser = kaimingNormal } = options;
   return {
-    init: (key) => initialLinear(key, "", inputs, outputs, initialiser, bias),
-    apply: (p, x) => graphConvolution(x, adjacency, linearOf("graphConv", p, "", bias)),
+    init: (key) => initialAffine(key.fork("weight"), "", [inputs, outputs], outputs, initialiser, bias),
+    apply: (p, x) => graphConvolution(x, adjacency, affineOf("graphConv", p, "", bias)),
   };
 }
 
@@ -60,32 +60,15 @@ export function weaveLayer(options: WeaveLayerOptions): WeaveLayer {
     init: (key) =>
       Object.assign(
         {},
-        ...Object.entries(shapes).map(([name, [rows, columns]]) =>
-          initialLinear(key, `${name}.`, rows, columns, initialiser, true),
+        ...Object.entries(shapes).map(([name, shape]) =>
+          initialAffine(key.fork(`${name}.weight`), `${name}.`, shape, shape[1], initialiser),
         ),
       ) as Record<string, HostArray>,
     apply: (p, features, about) => {
-      const of = (name: keyof typeof shapes): Linear => linearOf("weaveLayer", p, `${name}.`, true);
+      const of = (name: keyof typeof shapes): Linear => affineOf("weaveLayer", p, `${name}.`);
       const atomWeights = { atomAtom: of("atomAtom"), pairAtom: of("pairAtom"), atom: of("atom") };
       const pairWeights = { atomPair: of("atomPair"), pairPair: of("pairPair"), pair: of("pair") };
       return weave(features, { ...atomWeights, ...pairWeights }, about);
     },
   };
 }
-
-const initialLinear = (
-  key: Random,
-  prefix: string,
-  rows: number,
-  columns: number,
-  initialiser: Initialiser,
-  bias: boolean,
-): Record<string, HostArray> => ({
-  [`${prefix}weight`]: initialiser([rows, columns], key.fork(`${prefix}weight`)),
-  ...(bias && { [`${prefix}bias`]: zeros([columns], key) }),
-});
-
-const linearOf = (op: string, p: Parameters, prefix: string, bias: boolean): Linear => ({
-  weight: requiredParameter(op, p, `${prefix}weight`),
-  ...(bias && { bias: requiredParameter(op, p, `${prefix}bias`) }),
-});

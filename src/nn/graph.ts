@@ -1,7 +1,8 @@
 // Networks on graphs, molecules above all. Shapes: B graphs of up to N nodes (atoms) with F numbers each, and as many rows of
 // zeros as are missing. Matrices are stored [in, out], as those of `linear`.
-import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
-import { formatShape } from "../tensor/shape.ts";
+import { assertChoice, assertDType, refuseShapes } from "../tensor/checks.ts";
+import { ShapeError } from "../tensor/errors.ts";
+import { formatShape, sameShape } from "../tensor/shape.ts";
 import { fill, lift, type Operand } from "../graph/leaves.ts";
 import { apply, type Value } from "../graph/node.ts";
 import { add, mul } from "../kernels/arithmetic.ts";
@@ -13,7 +14,7 @@ import { matmul } from "../kernels/matmul.ts";
 import { expandDims, transpose } from "../kernels/movement.ts";
 import { index, sliceAxis } from "../kernels/slice.ts";
 import { linear } from "./layers.ts";
-import { lengthMask, maskedSum } from "./masks.ts";
+import { batchMask, maskedSum } from "./masks.ts";
 import { assertWeight } from "./parameters.ts";
 
 /** A matrix [in, out] and a summand [out]. */
@@ -31,11 +32,9 @@ export interface Linear {
  */
 export function oneHotFeatures(ids: Operand, sizes: readonly number[]): Value {
   const given = lift(ids, "i32");
-  if (given.dtype !== "i32") throw new DTypeError(`oneHotFeatures: expected ids of dtype i32, got ${given.dtype}`);
+  assertDType("oneHotFeatures: ids", given, "i32");
   if (sizes.length === 0 || given.shape.at(-1) !== sizes.length)
-    throw new ShapeError(
-      `oneHotFeatures: expected ids [..., ${sizes.length}], a column for each size, got ${formatShape(given.shape)}`,
-    );
+    refuseShapes("oneHotFeatures", `ids [..., ${sizes.length}], a column for each size`, given);
   return concat(
     sizes.map((size, column) => oneHot(index(given, -1, column), size)),
     -1,
@@ -56,9 +55,7 @@ export function graphConvolution(x: Operand, adjacency: Operand, { weight, bias 
   const [batch, nodes, features] = value.shape;
   const square = a.shape.at(-1) === nodes && a.shape.at(-2) === nodes;
   if (value.shape.length !== 3 || !square || (a.shape.length === 3 ? a.shape[0] !== batch : a.shape.length !== 2))
-    throw new ShapeError(
-      `graphConvolution: expected x [B, N, F] and an adjacency [N, N] or [B, N, N], got ${formatShape(value.shape)} and ${formatShape(a.shape)}`,
-    );
+    refuseShapes("graphConvolution", "x [B, N, F] and an adjacency [N, N] or [B, N, N]", value, a);
   const outputs = lift(weight).shape[1] ?? 0;
   assertWeight("graphConvolution", "a weight", weight, [features!, outputs], `${features!} features`);
   // The narrower side of the weight meets the larger product.
@@ -90,8 +87,7 @@ export interface BondWeights extends Linear {
  */
 export function bondConvolution(x: Operand, bonds: Operand, weights: BondWeights, options: BondOptions = {}): Value {
   const { normalise = "none" } = options;
-  if (normalise !== "none" && normalise !== "symmetric")
-    throw new ArgumentError(`bondConvolution: expected normalise "none" or "symmetric", got "${String(normalise)}"`);
+  assertChoice("bondConvolution: normalise", normalise, "none", "symmetric");
   const value = lift(x);
   const features = value.shape.at(-1)!;
   const outputs = lift(weights.weight).shape[1] ?? 0;
@@ -125,13 +121,11 @@ function normalisedSum(x: Value, bonds: Operand): Value {
 
 function bondEnds(x: Value, bonds: Operand): { first: Value; second: Value; shared: number } {
   const list = lift(bonds, "i32");
-  if (list.dtype !== "i32") throw new DTypeError(`bonds: expected i32, got ${list.dtype}; use cast()`);
+  assertDType("bonds", list, "i32");
   const rank = x.shape.length;
   const fits = (rank === 2 || rank === 3) && list.shape.length === rank && list.shape.at(-1) === 2;
   if (!fits || (rank === 3 && list.shape[0] !== x.shape[0]))
-    throw new ShapeError(
-      `bonds: expected [M, 2] for x [N, F], or [B, M, 2] for x [B, N, F], got ${formatShape(list.shape)} for ${formatShape(x.shape)}`,
-    );
+    refuseShapes("bonds", "[M, 2] and x [N, F], or [B, M, 2] and x [B, N, F]", list, x);
   return { first: index(list, -1, 0), second: index(list, -1, 1), shared: rank - 2 };
 }
 
@@ -206,24 +200,19 @@ function bothOrders(atoms: Value, { weight, bias }: Linear, act: (x: Value) => V
 
 function assertPairs(a: Value, p: Value): void {
   const [batch, nodes] = a.shape;
-  if (a.shape.length === 3 && p.shape.length === 4 && p.shape.slice(0, 3).join() === [batch, nodes, nodes].join())
-    return;
-  throw new ShapeError(
-    `weave: expected atoms [B, N, F] and pairs [B, N, N, F], got ${formatShape(a.shape)} and ${formatShape(p.shape)}`,
-  );
+  if (a.shape.length === 3 && p.shape.length === 4 && sameShape(p.shape.slice(0, 3), [batch!, nodes!, nodes!])) return;
+  refuseShapes("weave", "atoms [B, N, F] and pairs [B, N, N, F]", a, p);
 }
 
 function weaveMasks(atoms: Value, { lengths, pairs }: WeaveOptions): { atoms: Value; pairs: Value } {
   const [batch, nodes] = atoms.shape as [number, number];
-  const real = lengths === undefined ? fill([batch, nodes], 1, "bool") : lengthMask(lengths, nodes, "weave");
-  if (real.shape[0] !== batch)
-    throw new ShapeError(`weave: expected lengths of ${batch} molecules, got ${real.shape[0]}`);
+  const real = lengths === undefined ? fill([batch, nodes], 1, "bool") : batchMask("weave", lengths, batch, nodes);
   const both = logicalAnd(expandDims(real, 2), expandDims(real, 1));
   if (pairs === undefined) return { atoms: real, pairs: both };
   const given = lift(pairs, "bool");
-  if (given.dtype !== "bool" || given.shape.join() !== both.shape.join())
+  if (given.dtype !== "bool" || !sameShape(given.shape, both.shape))
     throw new ShapeError(
-      `weave: expected pairs of dtype bool and shape ${formatShape(both.shape)}, got ${given.dtype} ${formatShape(given.shape)}`,
+      `weave: expected pairs bool ${formatShape(both.shape)}, got ${given.dtype} ${formatShape(given.shape)}`,
     );
   return { atoms: real, pairs: logicalAnd(given, both) };
 }

@@ -1,7 +1,6 @@
 // Layers as plain functions over records of parameters, and the records' initial values. A layer is a pair of functions,
 // not an object with state: the same function is traced with tensors for inference and with values for training.
 import type { Operand } from "../graph/leaves.ts";
-import { lift } from "../graph/leaves.ts";
 import type { Value } from "../graph/node.ts";
 import { conv2d, type ConvOptions } from "../kernels/conv.ts";
 import { add } from "../kernels/arithmetic.ts";
@@ -10,9 +9,9 @@ import { matmul } from "../kernels/matmul.ts";
 import { reshape } from "../kernels/movement.ts";
 import { layerNorm } from "../kernels/norm.ts";
 import { maxPool2d, type MaxPoolOptions } from "../kernels/pool.ts";
-import { FormatError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { kaimingNormal, normal, ones, zeros, type Initialiser } from "./initialise.ts";
+import { affineOf, initialAffine, requiredParameter } from "./parameters.ts";
 import type { Random } from "./random.ts";
 
 /** Parameters by name: values while training, tensors otherwise. */
@@ -63,11 +62,8 @@ export function dense(
   { bias = true, initialiser = kaimingNormal }: DenseOptions = {},
 ): Layer {
   return {
-    init: (key) => ({
-      weight: initialiser([inputs, outputs], key.fork("weight")),
-      ...(bias && { bias: zeros([outputs], key) }),
-    }),
-    apply: (p, x) => linear(x, weightAndBias(p, bias)),
+    init: (key) => initialAffine(key.fork("weight"), "", [inputs, outputs], outputs, initialiser, bias),
+    apply: (p, x) => linear(x, affineOf("dense", p, "", bias)),
   };
 }
 
@@ -81,8 +77,8 @@ export function conv(inputs: number, outputs: number, options: ConvLayerOptions)
   const [kh, kw] = typeof kernel === "number" ? [kernel, kernel] : kernel;
   const shape = [outputs, inputs / (window.groups ?? 1), kh, kw];
   return {
-    init: (key) => ({ weight: initialiser(shape, key.fork("weight")), ...(bias && { bias: zeros([outputs], key) }) }),
-    apply: (p, x) => convolution(x, weightAndBias(p, bias), window),
+    init: (key) => initialAffine(key.fork("weight"), "", shape, outputs, initialiser, bias),
+    apply: (p, x) => convolution(x, affineOf("conv", p, "", bias), window),
   };
 }
 
@@ -90,7 +86,7 @@ export function conv(inputs: number, outputs: number, options: ConvLayerOptions)
 export function embedding(count: number, width: number, initialiser: Initialiser = normal(0.02)): Layer {
   return {
     init: (key) => ({ weight: initialiser([count, width], key.fork("weight")) }),
-    apply: (p, ids) => lookUp(parameter(p, "weight"), ids),
+    apply: (p, ids) => lookUp(requiredParameter("embedding", p, "weight"), ids),
   };
 }
 
@@ -98,7 +94,10 @@ export function embedding(count: number, width: number, initialiser: Initialiser
 export function layerNormalisation(width: number, { epsilon = 1e-5 }: { readonly epsilon?: number } = {}): Layer {
   return {
     init: (key) => ({ scale: ones([width], key), offset: zeros([width], key) }),
-    apply: (p, x) => layerNorm(x, { scale: parameter(p, "scale"), offset: parameter(p, "offset"), epsilon }),
+    apply: (p, x) => {
+      const of = (name: string): Value => requiredParameter("layerNormalisation", p, name);
+      return layerNorm(x, { scale: of("scale"), offset: of("offset"), epsilon });
+    },
   };
 }
 
@@ -109,19 +108,3 @@ export const maxPooling = (options: MaxPoolOptions): Layer => activation((x) => 
 
 /** [n, ...] -> [n, all the rest]. */
 export const flatten = (): Layer => activation((x) => reshape(x, [x.shape[0]!, -1]));
-
-function parameter(parameters: Parameters, name: string): Value {
-  const found = parameters[name];
-  if (found !== undefined) return lift(found);
-  throw new FormatError(
-    `parameter "${name}" is missing; there are ${
-      Object.keys(parameters)
-        .map((n) => `"${n}"`)
-        .join(", ") || "none"
-    }`,
-  );
-}
-
-function weightAndBias(p: Parameters, bias: boolean): { weight: Value; bias?: Value } {
-  return { weight: parameter(p, "weight"), ...(bias && { bias: parameter(p, "bias") }) };
-}

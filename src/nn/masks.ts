@@ -1,5 +1,6 @@
 // What is real in a padded batch, and sums over it. Masks are bool values, true where something counts; they are computed
 // inside the kernels that read them.
+import { refuseShapes } from "../tensor/checks.ts";
 import { DTypeError, ShapeError } from "../tensor/errors.ts";
 import { formatShape, normalizeAxis, sameShape } from "../tensor/shape.ts";
 import { iota, lift, type Operand } from "../graph/leaves.ts";
@@ -18,13 +19,18 @@ import { expandDims, reshape } from "../kernels/movement.ts";
 export function lengthMask(lengths: Operand, size: number, op = "lengthMask"): Value {
   const given = lift(lengths, "i32");
   const batch = given.shape[0] ?? 1;
-  if (given.dtype === "f32")
-    throw new DTypeError(`${op}: expected lengths i32 [batch], or a mask bool [batch, ${size}], got f32; use cast()`);
-  if (!sameShape(given.shape, given.dtype === "i32" ? [batch] : [batch, size])) {
-    const expected = given.dtype === "i32" ? "one length per example, i32 [batch]" : `a mask bool [batch, ${size}]`;
-    throw new ShapeError(`${op}: expected ${expected}, got ${given.dtype} ${formatShape(given.shape)}`);
-  }
+  const wrong = `${op}: expected lengths i32 [batch], or a mask bool [batch, ${size}], got ${given.dtype}`;
+  if (given.dtype === "f32") throw new DTypeError(`${wrong}; use cast()`);
+  if (!sameShape(given.shape, given.dtype === "i32" ? [batch] : [batch, size]))
+    throw new ShapeError(`${wrong} ${formatShape(given.shape)}`);
   return given.dtype === "bool" ? given : less(broadcastTo(iota(size), [batch, size]), expandDims(given, 1));
+}
+
+/** The same for a given number of examples. */
+export function batchMask(op: string, lengths: Operand, batch: number, size: number): Value {
+  const mask = lengthMask(lengths, size, op);
+  if (mask.shape[0] === batch) return mask;
+  throw new ShapeError(`${op}: expected lengths of ${batch} examples, got ${mask.shape[0]}`);
 }
 
 /** Position i may look at positions 0 to i: bool [size, size]. */
@@ -56,8 +62,6 @@ function aligned(op: string, x: Operand, mask: Operand, axis: number): { value: 
   const present = given.dtype === "bool" ? given : lengthMask(given, value.shape[1] ?? 0, op);
   const leading = value.shape.slice(0, at + 1);
   if (!sameShape(present.shape, leading))
-    throw new ShapeError(
-      `${op}: expected a mask ${formatShape(leading)} for axis ${at} of x ${formatShape(value.shape)}, got ${formatShape(present.shape)}`,
-    );
+    refuseShapes(op, `a mask ${formatShape(leading)} for axis ${at} of x ${formatShape(value.shape)}`, present);
   return { value, at, present: reshape(present, [...leading, ...value.shape.slice(at + 1).map(() => 1)]) };
 }

@@ -77,7 +77,11 @@ export function adam(options: AdamOptions = {}): Optimiser {
   };
 }
 
-function mapValues<T, U>(record: Readonly<Record<string, T>>, f: (value: T, name: string) => U): Record<string, U> {
+/** The record with `f` of its values. */
+export function mapValues<T, U>(
+  record: Readonly<Record<string, T>>,
+  f: (value: T, name: string) => U,
+): Record<string, U> {
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value, name)]));
 }
 

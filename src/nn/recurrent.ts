@@ -1,12 +1,13 @@
 // Recurrent networks: the projections of all inputs are one matrix product, then the steps. Shapes: B sequences of T steps
 // with I numbers each, H units.
-import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
+import { assertChoice, assertDType, refuseShapes } from "../tensor/checks.ts";
+import { ArgumentError } from "../tensor/errors.ts";
 import { formatShape, sameShape } from "../tensor/shape.ts";
-import { constantPrimitive, fill, iota, lift, type Operand } from "../graph/leaves.ts";
+import { constantPrimitive, fill, lift, type Operand } from "../graph/leaves.ts";
 import { is, type Value } from "../graph/node.ts";
 import { add, mul, sub } from "../kernels/arithmetic.ts";
 import { broadcastTo } from "../kernels/broadcast.ts";
-import { less, select } from "../kernels/choice.ts";
+import { select } from "../kernels/choice.ts";
 import { sigmoid, tanh } from "../kernels/functions.ts";
 import { concat, pad } from "../kernels/join.ts";
 import { assertGateOrder, lstmCell, type GateOrder } from "../kernels/lstm.ts";
@@ -15,6 +16,8 @@ import { matmul } from "../kernels/matmul.ts";
 import { expandDims, transpose } from "../kernels/movement.ts";
 import { index, sliceAxis } from "../kernels/slice.ts";
 import { joinSteps, splitSteps } from "../kernels/steps.ts";
+import { batchMask } from "./masks.ts";
+import { assertWeight } from "./parameters.ts";
 
 /** Weights of one direction of one layer with G gates (4 in an LSTM, 3 in a GRU). */
 export interface RecurrentWeights {
@@ -81,8 +84,8 @@ export function lstmSequence(x: Operand, weights: RecurrentWeights, options: Lst
   const hidden: Value[] = [];
   for (const t of stepsOf(steps.length, reverse)) {
     const state = lstmCell(add(steps[t]!, recur(h)), c, { order });
-    h = masked(masks?.[t], sliceAxis(state, 1, 0, size), h);
-    c = masked(masks?.[t], sliceAxis(state, 1, size, 2 * size), c);
+    h = masked(masks?.[t], gateColumns(state, 0, size), h);
+    c = masked(masks?.[t], gateColumns(state, 1, size), c);
     hidden[t] = h;
   }
   return { sequence: joinSteps(hidden), h, c };
@@ -109,16 +112,10 @@ function inOneDispatch(
   order: GateOrder,
   reverse: boolean,
 ): LstmResult {
-  const ordered = (v: Value): Value =>
-    order === "ifgo"
-      ? v
-      : concat(
-          ["i", "f", "g", "o"].map((gate) => {
-            const at = order.indexOf(gate) * size;
-            return sliceAxis(v, -1, at, at + size);
-          }),
-          -1,
-        );
+  const ordered = (v: Value): Value => {
+    const quarters = ["i", "f", "g", "o"].map((gate) => gateColumns(v, order.indexOf(gate), size));
+    return order === "ifgo" ? v : concat(quarters, -1);
+  };
   const [matrix, steps] = [ordered(transposeB ? transpose(recurrent) : recurrent), projected.shape[1]!];
   const first = reverse ? steps - 1 : 0;
   // What the state before the first step adds to it. A state of zeros adds zeros, which leave no operation behind.
@@ -158,8 +155,7 @@ export interface GruResult {
  */
 export function gruSequence(x: Operand, weights: RecurrentWeights, options: GruOptions = {}): GruResult {
   const { gates = "rzn", resetAfter = true } = options;
-  if (gates !== "rzn" && gates !== "zrn")
-    throw new ArgumentError(`gruSequence: expected the gate order "rzn" or "zrn", got "${String(gates)}"`);
+  assertChoice("gruSequence: gates", gates, "rzn", "zrn");
   const {
     size,
     batch,
@@ -170,10 +166,7 @@ export function gruSequence(x: Operand, weights: RecurrentWeights, options: GruO
   } = prepare("gruSequence", 3, x, weights, options);
   const recur = (h: Value): Value => add(product(h), recurrentBias);
   const steps = splitSteps(projected);
-  const columns = (v: Value, gate: "r" | "z" | "n"): Value => {
-    const at = gates.indexOf(gate) * size;
-    return sliceAxis(v, 1, at, at + size);
-  };
+  const columns = (v: Value, gate: "r" | "z" | "n"): Value => gateColumns(v, gates.indexOf(gate), size);
   let h = stateOf("gruSequence", "h", options.h, [batch, size]);
   const hidden: Value[] = [];
   for (const t of stepsOf(steps.length, options.reverse)) {
@@ -212,26 +205,17 @@ function prepare(
   weights: RecurrentWeights,
   { layout = "in-out", lengths }: SequenceOptions,
 ): Prepared {
-  if (layout !== "in-out" && layout !== "out-in")
-    throw new ArgumentError(`${op}: expected the layout "in-out" or "out-in", got "${String(layout)}"`);
+  assertChoice(`${op}: layout`, layout, "in-out", "out-in");
   const x = lift(input);
   if (x.shape.length !== 3 || x.shape[1] === 0)
-    throw new ShapeError(
-      `${op}: expected x [batch, time, features] with at least one step, got ${formatShape(x.shape)}; ` +
-        "pad sequences of different lengths with zeros and pass their lengths",
-    );
+    refuseShapes(op, "x [batch, time, features] with at least one step (pad sequences and pass their lengths)", x);
   const [batch, time, features] = x.shape as [number, number, number];
   const transposeB = layout === "out-in";
   const recurrent = lift(weights.recurrent);
   const size = recurrent.shape[transposeB ? 1 : 0] ?? 0;
   const matrix = (rows: number): number[] => (transposeB ? [gates * size, rows] : [rows, gates * size]);
-  const expected = (what: string, value: Operand | undefined, shape: readonly number[]): void => {
-    if (value === undefined || sameShape(lift(value).shape, shape)) return;
-    throw new ShapeError(
-      `${op}: expected ${what} ${formatShape(shape)} for x ${formatShape(x.shape)}, ${size} units and the layout ` +
-        `"${layout}", got ${formatShape(lift(value).shape)}`,
-    );
-  };
+  const expected = (what: string, value: Operand | undefined, shape: readonly number[]): void =>
+    assertWeight(op, what, value, shape, `x ${formatShape(x.shape)}, ${size} units and the layout "${layout}"`);
   expected("recurrent weights", recurrent, matrix(size));
   expected("input weights", weights.input, matrix(features));
   expected("a bias", weights.bias, [gates * size]);
@@ -252,10 +236,8 @@ function prepare(
 /** Which steps of each sequence count: bool [B, T, 1]. */
 function maskOf(op: string, given: Operand, batch: number, time: number): Value {
   const lengths = lift(given, "i32");
-  if (lengths.dtype !== "i32") throw new DTypeError(`${op}: expected lengths of dtype i32, got ${lengths.dtype}`);
-  if (!sameShape(lengths.shape, [batch]))
-    throw new ShapeError(`${op}: expected one length per sequence, [${batch}], got ${formatShape(lengths.shape)}`);
-  return expandDims(less(broadcastTo(iota(time), [batch, time]), expandDims(lengths, 1)), 2);
+  assertDType(`${op}: lengths`, lengths, "i32");
+  return expandDims(batchMask(op, lengths, batch, time), 2);
 }
 
 /**
@@ -266,10 +248,12 @@ function maskOf(op: string, given: Operand, batch: number, time: number): Value 
  */
 export function withinLengths(sequence: Operand, lengths: Operand): Value {
   const x = lift(sequence);
-  if (x.shape.length !== 3)
-    throw new ShapeError(`withinLengths: expected a sequence [batch, time, features], got ${formatShape(x.shape)}`);
+  if (x.shape.length !== 3) refuseShapes("withinLengths", "a sequence [batch, time, features]", x);
   return select(maskOf("withinLengths", lengths, x.shape[0]!, x.shape[1]!), x, 0);
 }
+
+/** The columns of gate k, or of another block of that size. */
+const gateColumns = (v: Value, k: number, size: number): Value => sliceAxis(v, -1, k * size, (k + 1) * size);
 
 const masked = (mask: Value | undefined, next: Value, last: Value): Value => (mask ? select(mask, next, last) : next);
 
@@ -280,7 +264,5 @@ function stateOf(op: string, name: string, given: Operand | undefined, shape: re
   if (given === undefined) return fill(shape, 0);
   const state = lift(given);
   if (sameShape(state.shape, shape) || sameShape(state.shape, shape.slice(1))) return broadcastTo(state, shape);
-  throw new ShapeError(
-    `${op}: expected a state ${name} of shape ${formatShape(shape)}, got ${formatShape(state.shape)}`,
-  );
+  refuseShapes(op, `a state ${name} of shape ${formatShape(shape)}`, state);
 }

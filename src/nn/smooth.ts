@@ -1,6 +1,6 @@
 // Networks without kinks: what second derivatives are taken of. Rectifiers and maxima get their softplus forms while the
 // network is traced; the network itself, and whatever its inputs were computed from, stay as they are.
-import { ArgumentError } from "../tensor/errors.ts";
+import { assertPositive } from "../tensor/checks.ts";
 import { input } from "../graph/leaves.ts";
 import { Node, type Value } from "../graph/node.ts";
 import { dependents, reachable, rebuild, rewrite } from "../graph/trace.ts";
@@ -100,8 +100,7 @@ export function smoothGraph(
 }
 
 function checked(op: string, { beta = 10, pool = false }: SmoothOptions): Sharpness {
-  if (!(beta > 0 && beta < Infinity))
-    throw new ArgumentError(`${op}: beta must be positive and finite, got ${beta}; the default is 10`);
+  assertPositive(`${op}: beta`, beta);
   return { beta, pool };
 }
 

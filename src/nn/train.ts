@@ -4,12 +4,13 @@ import { vjpGraph } from "../autograd/index.ts";
 import { compile, type Program } from "../compiler/program.ts";
 import { fill } from "../graph/leaves.ts";
 import type { Value } from "../graph/node.ts";
-import { ArgumentError, NumericError, ShapeError } from "../tensor/errors.ts";
+import { refuseShapes } from "../tensor/checks.ts";
+import { ArgumentError, NumericError } from "../tensor/errors.ts";
 import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
-import { formatShape, numel } from "../tensor/shape.ts";
+import { numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import type { Optimiser } from "./optimise.ts";
+import { mapValues, type Optimiser } from "./optimise.ts";
 
 export interface TrainOptions {
   /** Initial parameters. They are freed as training replaces them: use the returned ones afterwards. */
@@ -43,8 +44,8 @@ export async function train(device: Device, options: TrainOptions): Promise<Trai
   const { batches, onProgress, reportEvery = 50, signal, optimiser } = options;
   const names = Object.keys(options.parameters);
   if (names.length === 0) throw new ArgumentError("train: there are no parameters to train");
-  const shapes = mapRecord(options.parameters, ({ shape }) => shape);
-  const state = mapRecord(optimiser.init(shapes), (array) => device.tensor(array));
+  const shapes = mapValues(options.parameters, ({ shape }) => shape);
+  const state = mapValues(optimiser.init(shapes), (array) => device.tensor(array));
   let carried = [...Object.values(options.parameters), ...Object.values(state)];
   const losses: number[] = [];
   const pending: Tensor[] = [];
@@ -97,8 +98,7 @@ function trainStep(
     const parameters = byName(names, inputs);
     const state = byName(stateNames, inputs.slice(names.length));
     const loss = options.loss(parameters, ...inputs.slice(names.length + stateNames.length));
-    if (numel(loss.shape) !== 1)
-      throw new ShapeError(`train: the loss must be a scalar, got ${formatShape(loss.shape)}; take its mean`);
+    if (numel(loss.shape) !== 1) refuseShapes("train", "a scalar loss (take the mean)", loss);
     const found = vjpGraph(
       [loss],
       names.map((name) => parameters[name]!),
@@ -113,7 +113,3 @@ function trainStep(
 
 const byName = (names: readonly string[], values: readonly Value[]): Record<string, Value> =>
   Object.fromEntries(names.map((name, i) => [name, values[i]!]));
-
-function mapRecord<T, U>(record: Readonly<Record<string, T>>, f: (value: T) => U): Record<string, U> {
-  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, f(value)]));
-}

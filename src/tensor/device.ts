@@ -1,4 +1,5 @@
 import { describeAdapter, findAdapter, type AdapterInfo } from "./adapter.ts";
+import { cached } from "./cached.ts";
 import { BYTES_PER_ELEMENT, type DType } from "./dtype.ts";
 import { Completions } from "./completion.ts";
 import { inErrorScope, typedError } from "./error-scope.ts";
@@ -47,13 +48,11 @@ const origins = /* @__PURE__ */ new WeakMap<GPUDevice, { gpu: GPU | undefined; a
  * @throws NoAdapterError when there is none, in one sentence that says what to install
  */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
-  const poolBytes = options.poolBytes ?? DEFAULT_POOL_BYTES;
-  if (options.device !== undefined) return new Device(options.device, { poolBytes, shared: true });
-  const { powerPreference } = options;
-  const found =
-    options.adapter === undefined
-      ? await findAdapter(options.gpu, powerPreference === undefined ? {} : { powerPreference })
-      : { gpu: options.gpu, adapter: options.adapter };
+  const { gpu, powerPreference, poolBytes = DEFAULT_POOL_BYTES } = options;
+  if (options.device) return new Device(options.device, { poolBytes, shared: true });
+  const found = options.adapter
+    ? { gpu, adapter: options.adapter }
+    : await findAdapter(gpu, powerPreference ? { powerPreference } : {});
   const { adapter } = found;
   const device = await adapter.requestDevice({
     requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
@@ -86,11 +85,9 @@ export class Device {
     this.gpu = gpu;
     this.info = describeAdapter(gpu.adapterInfo);
     this.limits = Object.fromEntries(LIMITS.map((name) => [name, gpu.limits[name]])) as DeviceLimits;
-    this.features = {
-      timestampQuery: gpu.features.has(FEATURES.timestampQuery),
-      shaderF16: gpu.features.has(FEATURES.shaderF16),
-      subgroups: gpu.features.has(FEATURES.subgroups),
-    };
+    this.features = Object.fromEntries(
+      Object.entries(FEATURES).map(([name, feature]) => [name, gpu.features.has(feature)]),
+    ) as DeviceFeatures;
     const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
     this.#storage = new BufferPool(gpu, STORAGE | UNIFORM | COPY_SRC | COPY_DST, options.poolBytes);
     this.#staging = new BufferPool(gpu, MAP_READ | COPY_DST, options.poolBytes / 8);
@@ -149,16 +146,19 @@ export class Device {
     return new Tensor(this, array.shape, array.dtype, allocation);
   }
 
+  /** Bytes of the largest buffer that a kernel can bind. */
+  get largestBuffer(): number {
+    return Math.min(this.limits.maxBufferSize, this.limits.maxStorageBufferBindingSize);
+  }
+
   /**
    * Storage memory of at least `bytes`, holding whatever was there before; `release` it after use.
    * @throws LimitError when one binding of this adapter cannot be that large
    */
   allocate(bytes: number, label?: string): Allocation {
     this.assertAlive();
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.limits;
-    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
     // Buffers come in multiples of 16 bytes; some adapters' limits do not.
-    const limit = most - (most % 16);
+    const limit = this.largestBuffer - (this.largestBuffer % 16);
     if (bytes > limit) {
       throw new LimitError(
         `${label ?? "a tensor"} needs ${formatBytes(bytes)} in one buffer, and this adapter binds at most ` +
@@ -180,13 +180,10 @@ export class Device {
    */
   pipeline(wgsl: string, label: string): Promise<GPUComputePipeline> {
     this.assertAlive();
-    let pipeline = this.#pipelines.get(wgsl);
-    if (pipeline === undefined) {
+    return cached(this.#pipelines, wgsl, () => {
       this.counters.pipelines++;
-      pipeline = compilePipeline(this.gpu, wgsl, label);
-      this.#pipelines.set(wgsl, pipeline);
-    }
-    return pipeline;
+      return compilePipeline(this.gpu, wgsl, label);
+    });
   }
 
   /** Whether {@link pipeline} was asked for this text before. */
@@ -214,29 +211,26 @@ export class Device {
    */
   encodeRead(encoder: GPUCommandEncoder, tensors: readonly Tensor[]): () => Promise<HostArray[]> {
     this.assertAlive();
-    const sizes = tensors.map(({ shape }) => numel(shape) * BYTES_PER_ELEMENT);
-    const total = sizes.reduce((sum, size) => sum + size, 0);
-    const sources = tensors.map(({ allocation }) => allocation.buffer);
+    let total = 0;
+    const parts = tensors.map(({ shape, dtype, allocation: { buffer } }) => {
+      const start = total;
+      total += numel(shape) * BYTES_PER_ELEMENT;
+      return { shape, dtype, buffer, start, end: total };
+    });
     if (total > this.limits.maxBufferSize) {
       const limit = formatBytes(this.limits.maxBufferSize);
       throw new LimitError(`reading ${formatBytes(total)} at once passes this adapter's ${limit}; read fewer tensors`);
     }
     const staging = this.#staging.take(total, this.limits.maxBufferSize, "read");
-    let offset = 0;
-    sources.forEach((source, i) => {
-      const size = sizes[i] ?? 0;
-      if (size > 0) encoder.copyBufferToBuffer(source, 0, staging.buffer, offset, size);
-      offset += size;
-    });
+    for (const { buffer, start, end } of parts)
+      if (end > start) encoder.copyBufferToBuffer(buffer, 0, staging.buffer, start, end - start);
     return async () => {
       const bytes = await this.#mapAndCopy(staging, total);
-      let start = 0;
-      return tensors.map(({ shape, dtype }, i) => {
-        const end = start + (sizes[i] ?? 0);
-        const data = elementsOf(bytes.slice(start, end), dtype);
-        start = end;
-        return { shape, dtype, data };
-      });
+      return parts.map(({ shape, dtype, start, end }) => ({
+        shape,
+        dtype,
+        data: elementsOf(bytes.slice(start, end), dtype),
+      }));
     };
   }
 

@@ -40,8 +40,10 @@ export class BufferPool {
     // The one that was made first: equal work then gets equal buffers each time, and finds its bind groups again.
     const fitting = this.#idle.filter((buffer) => buffer.size === size);
     const reused = fitting.sort((a, b) => this.#made.get(a)! - this.#made.get(b)!)[0];
-    if (reused) this.#idle.splice(this.#idle.indexOf(reused), 1);
-    if (reused !== undefined) this.memory.pooled -= size;
+    if (reused) {
+      this.#idle.splice(this.#idle.indexOf(reused), 1);
+      this.memory.pooled -= size;
+    }
     const allocation = { buffer: reused ?? this.#create(size, label), bytes: size, id: this.#nextId++ };
     this.#live.set(allocation.id, allocation);
     this.memory.live += size;

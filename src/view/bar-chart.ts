@@ -1,9 +1,10 @@
 // Horizontal bars (top classes, top features) and the legend of a colour scale.
+import { assertAtLeast, assertWhole } from "../tensor/checks.ts";
 import { ArgumentError } from "../tensor/errors.ts";
-import { type ColorMap, colorAt, hexOf } from "./color.ts";
-import { checkFinite, checkWhole } from "./raster.ts";
+import { type ColorMap, blueWhiteRed, colorAt, hexOf } from "./color.ts";
+import { checkFinite, rangeOf } from "./numbers.ts";
 import { formatNumber } from "./scale.ts";
-import { type ChartText, checkSize, drawing, element, ellipsis, escapeText, heading, label, textWidth } from "./svg.ts";
+import { type ChartText, drawing, element, ellipsis, heading, label, line, textWidth, tooltip } from "./svg.ts";
 
 export interface Bar {
   readonly label: string;
@@ -38,13 +39,13 @@ const UNSIGNED = "#2f7fb8";
  */
 export function barChart(options: BarChartOptions): string {
   const { width = 640, format = formatNumber } = options;
-  checkSize("barChart: width", width, 240);
+  assertAtLeast("barChart: width", width, 240);
   const bars = chosen(options);
-  const least = Math.min(0, ...bars.map(({ value }) => value));
-  const most = Math.max(0, ...bars.map(({ value }) => value));
+  const [least, most] = rangeOf([0, ...bars.map(({ value }) => value)]);
   const { signed = least < 0 } = options;
   const span = most - least || 1;
   const texts = bars.map(({ value }) => format(value));
+  const said = bars.map((bar, i) => `${bar.label}: ${texts[i]}`);
   const valueRoom = 10 + Math.max(...texts.map((text) => textWidth(text)));
   const labelRoom = Math.min(width * 0.38, Math.max(...bars.map((bar) => textWidth(bar.label))));
 
@@ -60,14 +61,13 @@ export function barChart(options: BarChartOptions): string {
     const below = bar.value < 0;
     const fill = !signed ? UNSIGNED : below ? NEGATIVE : POSITIVE;
     const box = { x: below ? zero - size : zero, y: y + 4, width: Math.max(size, 0.5), height: ROW - 9, fill };
-    const tip = element("title", {}, escapeText(`${bar.label}: ${texts[i]}`));
+    const tip = tooltip(said[i]!);
     const name = label(16 + labelRoom, y + 17, ellipsis(bar.label, labelRoom + 1), { anchor: "end" });
     const at = below ? zero - size - 6 : zero + size + 6;
-    const value = label(at, y + 17, texts[i]!, { anchor: below ? "end" : "start", className: "soft" });
+    const value = label(at, y + 17, texts[i]!, { anchor: below ? "end" : undefined, className: "soft" });
     return element("g", {}, tip + name + element("rect", box) + value);
   });
   const bottom = top + bars.length * ROW;
-  const axis = { x1: zero, x2: zero, y1: top, y2: bottom, class: "axis", stroke: "#69717c" };
   const note =
     bars.length < options.bars.length
       ? label(16, bottom + 20, `${bars.length} of ${options.bars.length} shown`, soft)
@@ -76,9 +76,9 @@ export function barChart(options: BarChartOptions): string {
     title.body +
     (options.valueLabel === undefined ? "" : label(16, title.bottom + 22, options.valueLabel, soft)) +
     rows.join("") +
-    element("line", axis) +
+    line([zero, top], [zero, bottom]) +
     note;
-  const description = options.description ?? bars.map((bar, i) => `${bar.label}: ${texts[i]}`).join("; ");
+  const description = options.description ?? said.join("; ");
   return drawing(width, bottom + (note ? 34 : 14), { title: options.title, description }, body);
 }
 
@@ -91,7 +91,7 @@ function chosen({ bars, top }: BarChartOptions): readonly Bar[] {
     bars.map(({ value }) => value),
   );
   if (top === undefined) return bars;
-  checkWhole("barChart: top", top, 1);
+  assertWhole("barChart: top", top, 1);
   return [...bars].sort((a, b) => Math.abs(b.value) - Math.abs(a.value)).slice(0, top);
 }
 
@@ -111,12 +111,16 @@ export function colorBar(options: ColorBarOptions): string {
   return drawing(width, LEGEND_HEIGHT, { title, description }, legendMarkup({ ...options, width }));
 }
 
+/** The legend of colours from blue (negative) to red. */
+export const signedLegend = (title: string, limit: number, width: number): string =>
+  legendMarkup({ title, colors: blueWhiteRed, low: -limit, high: limit, width });
+
 export const LEGEND_HEIGHT = 80;
 export const LEGEND_WIDTH = 120;
 
 /** The legend as a part of a larger drawing: `width` by {@link LEGEND_HEIGHT} pixels from the origin. */
 export function legendMarkup({ title, colors, low, high, width }: ColorBarOptions & { width: number }): string {
-  checkSize("colorBar: width", width, LEGEND_WIDTH);
+  assertAtLeast("colorBar: width", width, LEGEND_WIDTH);
   checkFinite("colorBar: low and high", [low, high]);
   if (low >= high) throw new ArgumentError(`colorBar: low ${low} must be below high ${high}`);
   const [left, length, cells] = [16, width - 32, 128];
@@ -130,12 +134,11 @@ export function legendMarkup({ title, colors, low, high, width }: ColorBarOption
     };
     return element("rect", { ...box, fill: hexOf(colorAt(colors, i / (cells - 1))) });
   });
-  const anchors = ["start", "middle", "end"] as const;
+  const anchors = [undefined, "middle", "end"] as const;
   // The ends are what a reader looks for; round numbers between them would crowd them out.
   const marks = [low, (low + high) / 2, high].map((value, i) => {
     const x = left + (i / 2) * length;
-    const line = element("line", { x1: x, x2: x, y1: 50, y2: 55, class: "axis", stroke: "#69717c" });
-    return line + label(x, 69, formatNumber(value), { anchor: anchors[i]!, className: "soft" });
+    return line([x, 50], [x, 55]) + label(x, 69, formatNumber(value), { anchor: anchors[i], className: "soft" });
   });
   return label(16, 24, ellipsis(title, width - 32)) + boxes.join("") + marks.join("");
 }

@@ -1,4 +1,5 @@
 // Colour maps. A map is a table of sRGB bytes, interpolated from a few anchors in OKLab, where equal steps look equal.
+import { mix } from "./raster.ts";
 
 /** 257 colours, so that 0, 1/2 and 1 are exact entries. A diverging map has its neutral colour at 1/2. */
 export interface ColorMap {
@@ -40,6 +41,15 @@ export function colorAt(map: ColorMap, t: number): [number, number, number] {
   return [map.table[i]!, map.table[i + 1]!, map.table[i + 2]!];
 }
 
+/** Linear light, 0 to 1, of an sRGB byte. */
+function linear(byte: number): number {
+  const v = byte / 255;
+  return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+}
+
+/** Luminance (WCAG), 0 to 1. */
+export const luminance = ([r, g, b]: Triple): number => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+
 /** "#rrggbb". */
 export function hexOf(color: Triple): string {
   return `#${color.map((v) => v.toString(16).padStart(2, "0")).join("")}`;
@@ -56,15 +66,13 @@ function fromHex(anchors: string): ColorMap {
 function diverging(negativeHue: number, positiveHue: number): ColorMap {
   // Lightness and chroma from zero outwards; the chroma is what sRGB can show at both hues. The ends stay clear of black, so
   // that single pixels and dark photographs underneath still show their hue.
-  const arm = (hue: number) =>
-    [
-      [0.84, 0.078],
-      [0.69, 0.16],
-      [0.5, 0.2],
-    ].map(([l, c]): Triple => {
-      const angle = (hue * Math.PI) / 180;
-      return [l!, c! * Math.cos(angle), c! * Math.sin(angle)];
-    });
+  const arm = (hue: number): Triple[] => {
+    const angle = (hue * Math.PI) / 180;
+    const at = (lightness: number, chroma: number): Triple => {
+      return [lightness, chroma * Math.cos(angle), chroma * Math.sin(angle)];
+    };
+    return [at(0.84, 0.078), at(0.69, 0.16), at(0.5, 0.2)];
+  };
   const points: Triple[] = [...arm(negativeHue).reverse(), [0.975, 0, 0], ...arm(positiveHue)];
   return { kind: "diverging", table: interpolated(points) };
 }
@@ -74,9 +82,8 @@ function interpolated(points: readonly Triple[]): Uint8Array {
   for (let i = 0; i <= STEPS; i++) {
     const at = (i / STEPS) * (points.length - 1);
     const low = Math.min(points.length - 2, Math.floor(at));
-    const [a, b] = [points[low]!, points[low + 1]!];
-    const part = at - low;
-    table.set(srgbOf([a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part, a[2] + (b[2] - a[2]) * part]), 3 * i);
+    const between = points[low]!.map((v, k) => mix(v, points[low + 1]![k]!, at - low));
+    table.set(srgbOf(between as [number, number, number]), 3 * i);
   }
   return table;
 }
@@ -84,11 +91,7 @@ function interpolated(points: readonly Triple[]): Uint8Array {
 // OKLab: B. Ottosson, "A perceptual color space for image processing" (2020).
 
 function oklabOf(srgb: Triple): Triple {
-  const [r, g, b] = srgb.map((v) => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4)) as [
-    number,
-    number,
-    number,
-  ];
+  const [r, g, b] = srgb.map(linear) as [number, number, number];
   const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
   const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
   const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);

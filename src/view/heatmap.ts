@@ -1,6 +1,8 @@
 // Attributions as pictures. Every function returns the values at the two ends of its colour scale, so that a legend can say them.
+import { assertAtLeast, assertPositive, assertWhole } from "../tensor/checks.ts";
 import { ArgumentError, ShapeError } from "../tensor/errors.ts";
 import { type ColorMap, blueWhiteRed, colorAt, viridis } from "./color.ts";
+import { largest } from "./numbers.ts";
 import {
   type ImageOptions,
   type Interpolation,
@@ -8,7 +10,7 @@ import {
   type NumericArray,
   type Planes,
   type Raster,
-  checkWhole,
+  lumaAt,
   mix,
   planesOf,
   rasterOf,
@@ -59,19 +61,18 @@ export interface HeatMapOptions extends ScaleOptions {
  * @throws ShapeError, NumericError (NaN or infinity), ArgumentError (options).
  */
 export function heatMap(attributions: NumericArray, options: HeatMapOptions = {}): Picture {
-  const { reduce = "sum", scale = 1, interpolation = "nearest", layout = "CHW" } = options;
+  const { reduce = "sum", scale = 1, interpolation = "nearest" } = options;
   const colors = options.colors ?? (reduce === "sum" ? blueWhiteRed : viridis);
-  checkWhole("heatMap: scale", scale, 1);
-  const planes = planesOf("attributions", attributions, layout);
-  const values = blurred(reduceChannels(planes, reduce), planes, options.blur);
-  const [low, high] = colorRange(values, colors, options);
-  const [height, width] = [planes.height * scale, planes.width * scale];
+  assertWhole("heatMap: scale", scale, 1);
+  const { values, size, limit } = mapOf(attributions, reduce, options);
+  const low = colors.kind === "diverging" || values.some((v) => v < 0) ? -limit : 0;
+  const [height, width] = [size[0] * scale, size[1] * scale];
   const data = new Uint8ClampedArray(width * height * 4);
-  resizePlane(values, [planes.height, planes.width], [height, width], interpolation).forEach((v, i) => {
-    data.set(colorAt(colors, (v - low) / (high - low)), 4 * i);
+  resizePlane(values, size, [height, width], interpolation).forEach((v, i) => {
+    data.set(colorAt(colors, (v - low) / (limit - low)), 4 * i);
     data[4 * i + 3] = 255;
   });
-  return { width, height, data, low, high };
+  return { width, height, data, low, high: limit };
 }
 
 export interface OverlayOptions extends ScaleOptions, ImageOptions {
@@ -106,10 +107,9 @@ export function signedOverlay(
   for (let i = 0; i < width * height; i++) {
     const v = Math.min(1, Math.max(-1, values[i]! / limit));
     const color = colorAt(colors, (v + 1) / 2);
-    const [r, g, b] = [data[4 * i]!, data[4 * i + 1]!, data[4 * i + 2]!];
-    const luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    [r, g, b].forEach((c, k) => {
-      data[4 * i + k] = mix(mix(luma, c, saturation), color[k]!, opacity * Math.abs(v));
+    const luma = lumaAt(data, 4 * i);
+    color.forEach((c, k) => {
+      data[4 * i + k] = mix(mix(luma, data[4 * i + k]!, saturation), c, opacity * Math.abs(v));
     });
   }
   return { width, height, data, low: -limit, high: limit };
@@ -140,23 +140,30 @@ function overImage(
   reduce: Reduction,
   options: ScaleOptions & ImageOptions,
 ) {
-  const { scale = 1, interpolation = "nearest", layout = "CHW" } = options;
-  checkWhole("scale", scale, 1);
+  const { scale = 1, interpolation = "nearest" } = options;
+  assertWhole("scale", scale, 1);
   const pixels = rasterOf(image, options);
-  const planes = planesOf("attributions", attributions, layout);
-  if (planes.height > pixels.height || planes.width > pixels.width) {
+  const { values, size, limit } = mapOf(attributions, reduce, options);
+  if (size[0] > pixels.height || size[1] > pixels.width) {
     throw new ShapeError(
-      `attributions of ${planes.height} x ${planes.width} (height x width) are larger than the image of ` +
+      `attributions of ${size.join(" x ")} (height x width) are larger than the image of ` +
         `${pixels.height} x ${pixels.width}; give the image at the size that the model saw`,
     );
   }
-  const reduced = blurred(reduceChannels(planes, reduce), planes, options.blur);
   const [height, width] = [pixels.height * scale, pixels.width * scale];
   return {
-    limit: limitOf(reduced, options),
-    values: resizePlane(reduced, [planes.height, planes.width], [height, width], interpolation),
+    limit,
+    values: resizePlane(values, size, [height, width], interpolation),
     backdrop: resizeRaster(pixels, width, height, interpolation),
   };
+}
+
+/** One number for each pixel, and the magnitude at the end of their scale. */
+function mapOf(attributions: NumericArray, reduce: Reduction, options: ScaleOptions) {
+  const planes = planesOf("attributions", attributions, options.layout ?? "CHW");
+  const size = [planes.height, planes.width] as const;
+  const values = blurred(reduceChannels(planes, reduce), size, options.blur);
+  return { values, size, limit: limitOf(values, options) };
 }
 
 function reduceChannels({ channels, height, width, data }: Planes, reduce: Reduction): Float64Array {
@@ -174,8 +181,8 @@ function reduceChannels({ channels, height, width, data }: Planes, reduce: Reduc
 }
 
 /** Gaussian blur along both axes; at the edges only the weights inside count, so a constant stays constant. */
-function blurred(values: Float64Array, { height, width }: Planes, sigma = 0): Float64Array {
-  if (!(sigma >= 0 && Number.isFinite(sigma))) throw new ArgumentError(`blur must be 0 or above, not ${sigma}`);
+function blurred(values: Float64Array, [height, width]: readonly [number, number], sigma = 0): Float64Array {
+  assertAtLeast("blur", sigma, 0);
   if (sigma === 0) return values;
   const reach = Math.ceil(3 * sigma);
   const along = (from: Float64Array, step: number, length: number) =>
@@ -192,21 +199,14 @@ function blurred(values: Float64Array, { height, width }: Planes, sigma = 0): Fl
   return along(along(values, 1, width), width, height);
 }
 
-function colorRange(values: Float64Array, colors: ColorMap, options: ScaleOptions): [number, number] {
-  const limit = limitOf(values, options);
-  const signed = colors.kind === "diverging" || values.some((v) => v < 0);
-  return [signed ? -limit : 0, limit];
-}
-
 /** The magnitude at the end of the scale. */
 function limitOf(values: Float64Array, { percentile = 99, limit }: ScaleOptions): number {
   if (limit !== undefined) {
-    if (!(limit > 0 && Number.isFinite(limit))) throw new ArgumentError(`limit must be a number above 0, not ${limit}`);
+    assertPositive("limit", limit);
     return limit;
   }
-  const magnitudes = values.map(Math.abs);
   // A percentile of 0 means that nearly all are exactly 0: the largest then sets the scale. All zero: any scale will do.
-  return percentileOf(magnitudes, percentile) || percentileOf(magnitudes, 100) || 1;
+  return percentileOf(values.map(Math.abs), percentile) || largest(values) || 1;
 }
 
 function checkUnit(what: string, value: number): void {

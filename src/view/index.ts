@@ -14,7 +14,8 @@ export {
 } from "./heatmap.ts";
 export { type InteractionMatrixOptions, interactionMatrix } from "./interaction-matrix.ts";
 export { type InteractionSectionOptions, interactionSection } from "./interaction-section.ts";
-export { type Axis, type LineChartOptions, type Series, lineChart } from "./line-chart.ts";
+export type { Axis } from "./axes.ts";
+export { type LineChartOptions, type Series, lineChart } from "./line-chart.ts";
 export { type StrongestPairsOptions, strongestPairs } from "./pair-bars.ts";
 export { type PairNetworkOptions, pairNetwork } from "./pair-network.ts";
 export type { Interactions } from "./pairs.ts";

@@ -1,12 +1,12 @@
 // Interactions of every feature with every other, as a matrix of colours and numbers.
+import { assertAtLeast } from "../tensor/checks.ts";
 import { ArgumentError } from "../tensor/errors.ts";
-import { LEGEND_HEIGHT, legendMarkup } from "./bar-chart.ts";
-import { blueWhiteRed } from "./color.ts";
+import { LEGEND_HEIGHT, signedLegend } from "./bar-chart.ts";
 import { type Block, type Grid, matrixGrid } from "./matrix-grid.ts";
 import { notesMarkup } from "./notes.ts";
 import { type Interactions, byStrength, checkInteractions, describePairs, pairScale } from "./pairs.ts";
 import { formatNumber } from "./scale.ts";
-import { type ChartText, checkSize, drawing, element, heading } from "./svg.ts";
+import { type ChartText, drawing, heading, moved } from "./svg.ts";
 
 export interface InteractionMatrixOptions extends ChartText, Interactions {
   /** Self terms G_ii: coloured like the others (most are clipped), or left out. Default "show". */
@@ -40,7 +40,7 @@ export function interactionMatrix(options: InteractionMatrixOptions): string {
 export function matrixDrawing(
   what: string,
   options: InteractionMatrixOptions,
-  above: (width: number) => { body: string; height: number } = () => ({ body: "", height: 0 }),
+  above?: (width: number) => { body: string; height: number },
 ): string {
   const n = checkInteractions(what, options);
   const scale = pairScale(options, options.percentile ?? 99, options.limit);
@@ -49,21 +49,17 @@ export function matrixDrawing(
   const { notes, ...matrix } = matrixGrid(grid);
   const width = Math.max(340, matrix.width);
   const head = heading(title, width);
-  const extra = above(width);
-  const top = head.bottom + 14 + extra.height;
+  const extra = above?.(width);
+  const top = head.bottom + 14 + (extra?.height ?? 0);
   const legend = legendOf(valueLabel, grid.limit, [...scaleNotes(options, grid, scale.reason), ...notes], width);
   const body =
     head.body +
-    placed(head.bottom + 14, extra.body) +
-    placed(top, matrix.body) +
-    placed(top + matrix.height + 8, legend.body);
+    (extra ? moved(0, head.bottom + 14, extra.body) : "") +
+    moved(0, top, matrix.body) +
+    moved(0, top + matrix.height + 8, legend.body);
   const description = options.description ?? describePairs(options);
   return drawing(width, top + matrix.height + 8 + legend.height, { title, description }, body);
 }
-
-const placed = (top: number, markup: string): string => {
-  return markup === "" ? "" : element("g", { transform: `translate(0 ${top})` }, markup);
-};
 
 function gridOf(what: string, n: number, limit: number, options: InteractionMatrixOptions): Grid {
   const { values, labels, diagonal = "show", order = "given" } = options;
@@ -74,7 +70,7 @@ function gridOf(what: string, n: number, limit: number, options: InteractionMatr
     );
   }
   const cell = options.cell ?? Math.min(56, Math.max(2, Math.floor(960 / n)));
-  checkSize(`${what}: cell`, cell, 1);
+  assertAtLeast(`${what}: cell`, cell, 1);
   return {
     at: (i, j) => values[i * n + j]!,
     labels,
@@ -107,7 +103,7 @@ function scaleNotes(
 }
 
 function legendOf(title: string, limit: number, notes: readonly string[], width: number): Block {
-  const bar = legendMarkup({ title, colors: blueWhiteRed, low: -limit, high: limit, width: Math.min(width, 360) });
+  const bar = signedLegend(title, limit, Math.min(width, 360));
   const { body, bottom } = notesMarkup(notes.join(" "), LEGEND_HEIGHT + 12, width);
   return { body: bar + body, width, height: bottom };
 }

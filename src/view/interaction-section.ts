@@ -1,9 +1,9 @@
 // One explanation by pairs as a section of a report.
 import { type InteractionMatrixOptions, MOST_FEATURES, interactionMatrix } from "./interaction-matrix.ts";
+import { checkFinite } from "./numbers.ts";
 import { strongestPairs } from "./pair-bars.ts";
 import { pairNetwork } from "./pair-network.ts";
 import { type Interactions, checkInteractions, checkPerFeature, checkTop, rankedPairs } from "./pairs.ts";
-import { checkFinite } from "./raster.ts";
 import type { Cell, Figure, ReportSection, Table } from "./report.ts";
 import { textMatrix, visibleSpace } from "./text-matrix.ts";
 
@@ -91,10 +91,13 @@ function additionFacts({ values, attributions, scores }: InteractionSectionOptio
     facts["delta (sum less difference)"] = sum - (scores.input - scores.baseline);
   }
   if (attributions) facts["largest row residual"] = residual;
-  facts["magnitude off the diagonal"] = sizes === 0 ? "none" : `${((100 * pairs) / sizes).toFixed(1)} %`;
+  facts["magnitude off the diagonal"] = percentOf(pairs, sizes, "none");
   facts["relative asymmetry"] = most === 0 ? 0 : skew / most;
   return facts;
 }
+
+const percentOf = (part: number, whole: number, none: string): string =>
+  whole === 0 ? none : `${((100 * part) / whole).toFixed(1)} %`;
 
 function pairTable({ values, labels }: Interactions, attributions: ArrayLike<number> | undefined, top: number): Table {
   const n = labels.length;
@@ -103,8 +106,7 @@ function pairTable({ values, labels }: Interactions, attributions: ArrayLike<num
   const own = attributions ? ["attribution of a", "attribution of b"] : ["a alone", "b alone"];
   const ownOf = (k: number) => attributions?.[k] ?? values[k * n + k]!;
   const rows = pairs.slice(0, top).map(({ i, j, value }): Cell[] => {
-    const share = total === 0 ? "-" : `${((100 * Math.abs(value)) / total).toFixed(1)} %`;
-    return [labels[i]!, labels[j]!, value, share, ownOf(i), ownOf(j)];
+    return [labels[i]!, labels[j]!, value, percentOf(Math.abs(value), total, "-"), ownOf(i), ownOf(j)];
   });
   return {
     caption: `The ${rows.length} strongest of ${pairs.length} pairs`,

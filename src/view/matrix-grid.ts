@@ -1,9 +1,9 @@
 // A square matrix as coloured cells with the same names on rows and columns: the part that all matrix pictures share.
-import { blueWhiteRed, colorAt } from "./color.ts";
+import { luminance } from "./color.ts";
 import { cellTexts } from "./cell-text.ts";
 import { formatNumber } from "./scale.ts";
-import { signedColor } from "./pairs.ts";
-import { FONT_SIZE, element, ellipsis, escapeText, label, round, textWidth } from "./svg.ts";
+import { pairName, signedColor, signedRgb } from "./pairs.ts";
+import { FONT_SIZE, element, ellipsis, escapeText, label, moved, round, textWidth, tooltip } from "./svg.ts";
 
 export interface Grid {
   /** Entry (row, column), in units of the score. */
@@ -54,7 +54,7 @@ export function matrixGrid(grid: Grid): Block & { notes: string[] } {
   });
   const { texts, note } = cellTexts(grid);
   const cells = order.length <= MOST_TIPPED ? tippedCells(grid, texts) : mergedCells(grid);
-  const body = heads.join("") + element("g", { transform: `translate(${round(left)} ${round(top)})` }, cells);
+  const body = heads.join("") + moved(left, top, cells);
   const notes = note === undefined ? [] : [note];
   if (stride > 1 && stride < order.length) notes.push(`One row in ${stride} is named.`);
   return { body, width: left + Math.max(extent, ...overhang) + 16, height: top + extent, notes };
@@ -69,13 +69,11 @@ function tippedCells({ at, labels, order, limit, hideDiagonal, cell }: Grid, tex
       const value = at(i, j);
       const fill = signedColor(value / limit);
       const [x, y] = [column * cell, row * cell];
-      const name = i === j ? `${labels[i]!} alone` : `${labels[i]!} × ${labels[j]!}`;
-      const tip = element("title", {}, escapeText(`${name}: ${formatNumber(value)}`));
+      const tip = tooltip(`${i === j ? `${labels[i]!} alone` : pairName(labels, { i, j })}: ${formatNumber(value)}`);
       const box = element("rect", { x: x + 0.5, y: y + 0.5, width: cell - 1, height: cell - 1, fill });
       const text = texts?.of(value);
-      const size = texts?.size ?? 0;
       const number =
-        text === undefined ? "" : inked(x + cell / 2, y + cell / 2 + size * 0.35, text, size, value / limit);
+        texts && text ? inked(x + cell / 2, y + cell / 2 + texts.size * 0.35, text, texts.size, value / limit) : "";
       body += element("g", {}, tip + box + number);
     });
   });
@@ -84,19 +82,32 @@ function tippedCells({ at, labels, order, limit, hideDiagonal, cell }: Grid, tex
 
 type CellTexts = ReturnType<typeof cellTexts>["texts"];
 
-/** Text on a coloured ground, centred at x; the colours are the same in light and dark themes. */
-export function inked(x: number, y: number, text: string, size: number, share: number): string {
-  const fill = inkOn(share);
-  return element("text", { x, y, fill, "text-anchor": "middle", "font-size": size }, escapeText(text));
+/** A token on the colour of its share of the scale. */
+export function tokenBox(
+  x: number,
+  y: number,
+  size: readonly [number, number],
+  text: TokenText,
+  share: number,
+): string {
+  const [width, height] = size;
+  const box = element("rect", { x, y, width, height, rx: 4, fill: signedColor(share) });
+  return tooltip(text.tip) + box + inked(x + width / 2, y + height / 2 + 5, text.shown, TOKEN_SIZE, share);
 }
 
-/** Black or white, whichever stands out more (WCAG contrast) from the colour of a share of the scale. */
-function inkOn(share: number): string {
-  const [r, g, b] = colorAt(blueWhiteRed, (share + 1) / 2).map((v) => {
-    return v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4;
-  }) as [number, number, number];
-  // Luminance L at which (1.05) / (L + 0.05), white, equals (L + 0.05) / 0.064, the dark ink.
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.21 ? "#1c2026" : "#ffffff";
+export const TOKEN_SIZE = 14;
+
+interface TokenText {
+  readonly shown: string;
+  readonly tip: string;
+}
+
+/** Text on a coloured ground, centred at x; the colours are the same in light and dark themes. */
+export function inked(x: number, y: number, text: string, size: number, share: number): string {
+  // Black or white, whichever stands out more (WCAG contrast): at luminance L, white has 1.05 / (L + 0.05), the dark ink
+  // (L + 0.05) / 0.064.
+  const fill = luminance(signedRgb(share)) > 0.21 ? "#1c2026" : "#ffffff";
+  return element("text", { x, y, fill, "text-anchor": "middle", "font-size": size }, escapeText(text));
 }
 
 /** Many cells: one path for each colour, in units of a cell, neighbours of one colour as one line. */

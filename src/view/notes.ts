@@ -1,5 +1,5 @@
 // Sentences below a picture.
-import { label, textWidth } from "./svg.ts";
+import { label, wrapped } from "./svg.ts";
 
 const LINE = 18;
 /** Lines longer than this are hard to follow. */
@@ -10,15 +10,4 @@ export function notesMarkup(text: string, top: number, width: number): { body: s
   const lines = wrapped(text, Math.min(width, LONGEST) - 32);
   const body = lines.map((line, i) => label(16, top + LINE * i, line, { className: "soft" })).join("");
   return { body, bottom: top + LINE * lines.length - 2 };
-}
-
-/** Lines of at most `room` pixels, broken between words. */
-function wrapped(text: string, room: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const longer = lines.length === 0 ? word : `${lines.at(-1)!} ${word}`;
-    if (lines.length > 0 && textWidth(longer) <= room) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  return lines;
 }

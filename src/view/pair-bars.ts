@@ -1,8 +1,9 @@
 // The strongest pairs as bars.
+import { assertAtLeast } from "../tensor/checks.ts";
 import { ArgumentError } from "../tensor/errors.ts";
 import { type BarChartOptions, barChart } from "./bar-chart.ts";
 import { type Interactions, checkInteractions, checkTop, rankedPairs } from "./pairs.ts";
-import { checkSize, ellipsis, textWidth } from "./svg.ts";
+import { ellipsis, textWidth } from "./svg.ts";
 
 export interface StrongestPairsOptions extends Interactions, Omit<BarChartOptions, "bars" | "top"> {
   /** How many pairs, the largest magnitude first. Default 10. */
@@ -20,7 +21,7 @@ export function strongestPairs(options: StrongestPairsOptions): string {
   const { values, labels, top = 10, valueLabel = "interaction G_ij + G_ji", width = 640, ...rest } = options;
   const n = checkInteractions("strongestPairs", options);
   checkTop("strongestPairs", top);
-  checkSize("strongestPairs: width", width, 240);
+  assertAtLeast("strongestPairs: width", width, 240);
   if (n < 2) throw new ArgumentError("strongestPairs: one feature alone has no pair");
   // barChart keeps 0.38 of the width for names.
   const bars = rankedPairs({ values, labels }).map(({ i, j, value }) => {

@@ -1,6 +1,8 @@
 // The strongest pairs as lines between features on a circle.
+import { assertAtLeast } from "../tensor/checks.ts";
 import { type Node, placeNodes, widthFor } from "./circle-layout.ts";
 import { notesMarkup } from "./notes.ts";
+import { largest as largestOf } from "./numbers.ts";
 import {
   type Interactions,
   type Pair,
@@ -8,12 +10,12 @@ import {
   checkPerFeature,
   checkTop,
   describePairs,
-  pairName,
+  pairText,
   rankedPairs,
   signedColor,
 } from "./pairs.ts";
 import { formatNumber } from "./scale.ts";
-import { type ChartText, checkSize, drawing, element, ellipsis, escapeText, heading, label, round } from "./svg.ts";
+import { AXIS, type ChartText, drawing, element, ellipsis, heading, label, line, round, tooltip } from "./svg.ts";
 
 export interface PairNetworkOptions extends ChartText, Interactions {
   /** [n]: the size and the sign of the discs. Default: discs of one size without sign. */
@@ -47,17 +49,17 @@ export function pairNetwork(options: PairNetworkOptions): string {
   const touched = new Set(pairs.flatMap(({ i, j }) => [i, j]));
   const features = Array.from(labels.keys()).filter((k) => n <= ALWAYS_SHOWN || touched.has(k));
   const width = options.width ?? Math.max(720, widthFor(features.length, LARGEST));
-  checkSize("pairNetwork: width", width, 480);
+  assertAtLeast("pairNetwork: width", width, 480);
 
   const head = heading(title, width);
   const layout = placeNodes(features, width, head.bottom + 14, LARGEST);
   const places = new Map(layout.nodes.map((node) => [node.feature, node]));
-  const most = Math.max(0, ...pairs.map(({ value }) => Math.abs(value)));
+  const most = Math.abs(pairs[0]?.value ?? 0);
   // The strongest last, on top of the others.
   const lines = [...pairs].reverse().map((pair) => {
     return curve(pair, labels, most, [places.get(pair.i)!, places.get(pair.j)!], layout.centre);
   });
-  const largest = attributions ? Math.max(0, ...features.map((k) => Math.abs(attributions[k]!))) : 0;
+  const largest = attributions ? largestOf(features.map((k) => attributions[k]!)) : 0;
   const discs = layout.nodes.map((node) => disc(node, labels[node.feature]!, attributions, largest));
   const notes = notesOf(options, { pairs, most, largest, shown: features.length });
   const key = legend(notes, layout.bottom + 24, width);
@@ -83,20 +85,18 @@ function curve(
     "stroke-opacity": 0.75,
     "stroke-linecap": "round",
   };
-  const tip = `${pairName(labels, pair)}: ${formatNumber(pair.value)}`;
-  return element("path", look, element("title", {}, escapeText(tip)));
+  return element("path", look, tooltip(pairText(labels, pair)));
 }
 
 function disc(node: Node, name: string, attributions: ArrayLike<number> | undefined, largest: number): string {
   const value = attributions?.[node.feature];
   const r = value === undefined ? 6 : largest === 0 ? 3 : Math.max(3, LARGEST * Math.sqrt(Math.abs(value) / largest));
   const fill = value === undefined || value === 0 ? "#7a828d" : signedColor(Math.sign(value) * 0.85);
-  const tip = element("title", {}, escapeText(value === undefined ? name : `${name}: ${formatNumber(value)}`));
+  const tip = tooltip(value === undefined ? name : `${name}: ${formatNumber(value)}`);
   const circle = element("circle", { cx: node.x, cy: node.y, r, fill });
   const { x, y, anchor, room, leader } = node.name;
-  const thin = { class: "axis", stroke: "#69717c", "stroke-width": 0.75 };
-  const thread = leader && element("line", { x1: node.x, y1: node.y, x2: leader[0], y2: leader[1], ...thin });
-  return (thread ?? "") + element("g", {}, tip + circle + label(x, y + 4.5, ellipsis(name, room), { anchor }));
+  const thread = leader ? line([node.x, node.y], leader, { ...AXIS, "stroke-width": 0.75 }) : "";
+  return thread + element("g", {}, tip + circle + label(x, y + 4.5, ellipsis(name, room), { anchor }));
 }
 
 interface Shown {
@@ -119,8 +119,11 @@ function notesOf({ labels, attributions }: PairNetworkOptions, { pairs, most, la
 function legend(text: string, top: number, width: number): { body: string; bottom: number } {
   const signs = ([-1, 1] as const).map((sign, k) => {
     const x = 16 + 150 * k;
-    const line = { x1: x, x2: x + 24, y1: top - 4, y2: top - 4, stroke: signedColor(sign * 0.85), "stroke-width": 5 };
-    return element("line", line) + label(x + 32, top, sign < 0 ? "lowers the score" : "raises the score");
+    const look = { stroke: signedColor(sign * 0.85), "stroke-width": 5 };
+    return (
+      line([x, top - 4], [x + 24, top - 4], look) +
+      label(x + 32, top, sign < 0 ? "lowers the score" : "raises the score")
+    );
   });
   const { body, bottom } = notesMarkup(text, top + 22, width);
   return { body: signs.join("") + body, bottom };

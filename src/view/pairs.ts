@@ -1,7 +1,8 @@
 // Pairwise interactions as plain numbers: checked, paired, ranked and scaled, the same for all of their pictures.
+import { assertPositive, assertWhole } from "../tensor/checks.ts";
 import { ArgumentError, ShapeError } from "../tensor/errors.ts";
 import { blueWhiteRed, colorAt, hexOf } from "./color.ts";
-import { checkFinite, checkWhole } from "./raster.ts";
+import { checkFinite, largest } from "./numbers.ts";
 import { formatNumber, percentile as percentileOf } from "./scale.ts";
 
 /** Interactions of n features with each other, in units of the score. */
@@ -52,7 +53,7 @@ export function rankedPairs({ values, labels }: Interactions, top = Infinity): P
 }
 
 export function checkTop(what: string, top: number): void {
-  checkWhole(`${what}: top`, top, 1);
+  assertWhole(`${what}: top`, top, 1);
 }
 
 /** Features by the sum of the magnitudes of their pairs, largest first. */
@@ -77,19 +78,17 @@ export interface PairScale {
  */
 export function pairScale({ values, labels }: Interactions, percentile: number, limit?: number): PairScale {
   if (limit !== undefined) {
-    if (!(limit > 0 && Number.isFinite(limit))) throw new ArgumentError(`limit must be a number above 0, not ${limit}`);
+    assertPositive("limit", limit);
     return { limit, reason: "as given" };
   }
-  const n = labels.length;
-  const sizes = Array.from(values, Math.abs);
-  const others = sizes.filter((_, k) => k % (n + 1) !== 0);
+  const others = Array.from(values, Math.abs).filter((_, k) => k % (labels.length + 1) !== 0);
   const at = others.length === 0 ? 0 : percentileOf(others, percentile);
-  const largest = others.reduce((most, v) => Math.max(most, v), 0);
-  if (at > 0 && at < largest) {
+  const most = largest(others);
+  if (at > 0 && at < most) {
     return { limit: at, reason: `${ordinal(percentile)} percentile of the magnitudes off the diagonal` };
   }
-  if (largest > 0) return { limit: largest, reason: "largest magnitude off the diagonal" };
-  const own = sizes.reduce((most, v) => Math.max(most, v), 0);
+  if (most > 0) return { limit: most, reason: "largest magnitude off the diagonal" };
+  const own = largest(values);
   return own > 0 ? { limit: own, reason: "largest magnitude of the diagonal" } : { limit: 1, reason: "all are 0" };
 }
 
@@ -99,16 +98,22 @@ function ordinal(n: number): string {
 }
 
 /** The colour of a share of the scale, -1 (blue) to 1 (red). */
-export const signedColor = (share: number): string => hexOf(colorAt(blueWhiteRed, (share + 1) / 2));
+export const signedColor = (share: number): string => hexOf(signedRgb(share));
+export const signedRgb = (share: number) => colorAt(blueWhiteRed, (share + 1) / 2);
 
 /** "a × b". */
-export const pairName = (labels: readonly string[], { i, j }: Pair): string => `${labels[i]!} × ${labels[j]!}`;
+export const pairName = (labels: readonly string[], { i, j }: Pick<Pair, "i" | "j">): string =>
+  `${labels[i]!} × ${labels[j]!}`;
+
+/** "a × b: value". */
+export const pairText = (labels: readonly string[], pair: Pair): string =>
+  `${pairName(labels, pair)}: ${formatNumber(pair.value)}`;
 
 /** The strongest pairs in a sentence, for readers who cannot see the picture. */
 export function describePairs(interactions: Interactions, count = 3): string {
   const { labels } = interactions;
   const pairs = rankedPairs(interactions, count).filter(({ value }) => value !== 0);
   if (pairs.length === 0) return `${labels.length} features without interactions between them.`;
-  const texts = pairs.map((pair) => `${pairName(labels, pair)}: ${formatNumber(pair.value)}`);
+  const texts = pairs.map((pair) => pairText(labels, pair));
   return `${labels.length} features. Strongest pairs: ${texts.join("; ")}.`;
 }

@@ -1,6 +1,6 @@
 // PNG (ISO/IEC 15948) without a canvas: 8-bit grey, grey + alpha, RGB or RGBA; zlib comes from the platform's CompressionStream.
+import { assertWhole } from "../tensor/checks.ts";
 import { ArgumentError } from "../tensor/errors.ts";
-import { checkWhole } from "./raster.ts";
 
 /** Pixels to encode: 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) bytes each, row by row; the count follows from the length. */
 export interface Pixels {
@@ -19,8 +19,8 @@ const COLOR_TYPE = [undefined, 0, 4, 2, 6] as const;
  */
 export async function encodePng(image: Pixels): Promise<Uint8Array> {
   const { width, height } = image;
-  checkWhole("encodePng: width", width, 1);
-  checkWhole("encodePng: height", height, 1);
+  assertWhole("encodePng: width", width, 1);
+  assertWhole("encodePng: height", height, 1);
   const given = image.data.length / (width * height);
   if (COLOR_TYPE[given] === undefined) {
     throw new ArgumentError(
@@ -28,22 +28,23 @@ export async function encodePng(image: Pixels): Promise<Uint8Array> {
         "expected 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA) bytes a pixel",
     );
   }
-  const opaque = given === 4 && isOpaque(image.data);
+  const opaque = given === 4 && image.data.every((v, i) => i % 4 < 3 || v === 255);
   const channels = opaque ? 3 : given;
-  const data = opaque ? withoutAlpha(image.data) : image.data;
+  const data = opaque ? image.data.filter((_, i) => i % 4 < 3) : image.data;
 
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
   view.setUint32(0, width);
   view.setUint32(4, height);
   header.set([8, COLOR_TYPE[channels]!], 8); // bit depth, colour type; compression, filter method and interlace stay 0
-  return joined([
+  const parts = [
     Uint8Array.from(SIGNATURE),
     chunk("IHDR", header),
     chunk("sRGB", new Uint8Array(1)),
     chunk("IDAT", await deflate(filtered(data, width * channels, height, channels))),
     chunk("IEND", new Uint8Array(0)),
-  ]);
+  ];
+  return bytesOf(new Blob(parts));
 }
 
 /** Pixels -> "data:image/png;base64,...". */
@@ -57,17 +58,6 @@ export function dataUrl(bytes: Uint8Array, type: string): string {
   // In pieces: the number of arguments of a call is limited.
   for (let i = 0; i < bytes.length; i += 8192) binary += String.fromCharCode(...bytes.subarray(i, i + 8192));
   return `data:${type};base64,${btoa(binary)}`;
-}
-
-function isOpaque(rgba: ArrayLike<number>): boolean {
-  for (let i = 3; i < rgba.length; i += 4) if (rgba[i] !== 255) return false;
-  return true;
-}
-
-function withoutAlpha(rgba: ArrayLike<number>): Uint8Array {
-  const rgb = new Uint8Array((rgba.length / 4) * 3);
-  for (let i = 0; i < rgb.length; i++) rgb[i] = rgba[Math.floor(i / 3) * 4 + (i % 3)]!;
-  return rgb;
 }
 
 /** Each row gets the filter whose residuals have the least sum of magnitudes: the heuristic that the standard recommends. */
@@ -106,12 +96,12 @@ function predicted(type: number, left: number, up: number, upLeft: number): numb
   return a <= b && a <= c ? left : b <= c ? up : upLeft;
 }
 
-async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
+const deflate = (bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> =>
+  bytesOf(new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"))));
 
-function chunk(type: string, body: Uint8Array): Uint8Array {
+const bytesOf = async (body: Blob | Response): Promise<Uint8Array> => new Uint8Array(await body.arrayBuffer());
+
+function chunk(type: string, body: Uint8Array): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(body.length + 12);
   const view = new DataView(out.buffer);
   view.setUint32(0, body.length);
@@ -132,14 +122,4 @@ function crc32(bytes: Uint8Array): number {
   let crc = 0xffffffff;
   for (const byte of bytes) crc = crcTable[(crc ^ byte) & 255]! ^ (crc >>> 8);
   return (crc ^ 0xffffffff) >>> 0;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((n, part) => n + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

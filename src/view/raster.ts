@@ -1,5 +1,7 @@
 // Pictures as plain bytes, and the way from arrays of numbers to them. No canvas: the same code runs in a page, a worker and Node.
-import { ArgumentError, NumericError, ShapeError } from "../tensor/errors.ts";
+import { assertWhole } from "../tensor/checks.ts";
+import { ArgumentError, ShapeError } from "../tensor/errors.ts";
+import { checkFinite, rangeOf } from "./numbers.ts";
 
 /** Anything with a shape and numbers: a HostArray, or an object written by hand. */
 export interface NumericArray {
@@ -48,22 +50,6 @@ export function planesOf(what: string, array: NumericArray, layout: Layout): Pla
   return { channels: c, height: a, width: b, data };
 }
 
-/** Throws NumericError at the first NaN or infinity. */
-export function checkFinite(what: string, values: ArrayLike<number>): void {
-  for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i])) {
-      throw new NumericError(`${what}: element ${i} is ${values[i]}; only finite numbers can be drawn`);
-    }
-  }
-}
-
-/** Throws ArgumentError unless `value` is a whole number of at least `least`. */
-export function checkWhole(what: string, value: number, least: number): void {
-  if (!Number.isInteger(value) || value < least) {
-    throw new ArgumentError(`${what} must be a whole number of at least ${least}, not ${value}`);
-  }
-}
-
 export interface ImageOptions {
   /** The values that mean black and white. Default [0, 1], or [0, 255] for bytes. */
   range?: readonly [number, number];
@@ -103,8 +89,8 @@ export function rasterOf(image: NumericArray | Raster, options: ImageOptions = {
 
 function checkRaster(image: Raster): Raster {
   const { width, height, data } = image;
-  checkWhole("image width", width, 1);
-  checkWhole("image height", height, 1);
+  assertWhole("image width", width, 1);
+  assertWhole("image height", height, 1);
   if (data.length !== width * height * 4) {
     throw new ShapeError(
       `image: ${width} x ${height} pixels need ${width * height * 4} RGBA bytes, not ${data.length}`,
@@ -117,12 +103,7 @@ function checkRange(data: Float64Array, black: number, white: number): void {
   if (!Number.isFinite(black) || !Number.isFinite(white) || black === white) {
     throw new ArgumentError(`image: range [${black}, ${white}] needs two different finite numbers`);
   }
-  let least = Infinity;
-  let most = -Infinity;
-  for (const v of data) {
-    least = Math.min(least, v);
-    most = Math.max(most, v);
-  }
+  const [least, most] = rangeOf(data);
   // Rounding of a resize or a normalisation may overshoot a little; that is clipped.
   const slack = 1e-3 * Math.abs(white - black);
   if (least < Math.min(black, white) - slack || most > Math.max(black, white) + slack) {
@@ -160,13 +141,13 @@ export function resizePlane(
 
 function samples(from: number, to: number, interpolation: Interpolation) {
   return Array.from({ length: to }, (_, i) => {
-    const at = ((i + 0.5) * from) / to - 0.5;
+    const at = ((i + 0.5) * from) / to;
     if (interpolation === "nearest") {
-      const low = Math.min(from - 1, Math.floor(((i + 0.5) * from) / to));
+      const low = Math.min(from - 1, Math.floor(at));
       return { low, high: low, part: 0 };
     }
-    const low = Math.max(0, Math.floor(at));
-    return { low, high: Math.min(from - 1, low + 1), part: Math.max(0, at - low) };
+    const low = Math.max(0, Math.floor(at - 0.5));
+    return { low, high: Math.min(from - 1, low + 1), part: Math.max(0, at - 0.5 - low) };
   });
 }
 
@@ -181,8 +162,8 @@ export function resizeRaster(
   height: number,
   interpolation: Interpolation = "nearest",
 ): Raster {
-  checkWhole("resizeRaster: width", width, 1);
-  checkWhole("resizeRaster: height", height, 1);
+  assertWhole("resizeRaster: width", width, 1);
+  assertWhole("resizeRaster: height", height, 1);
   if (image.width === width && image.height === height) return image;
   const data = new Uint8ClampedArray(width * height * 4);
   for (let k = 0; k < 4; k++) {
@@ -192,6 +173,10 @@ export function resizeRaster(
   }
   return { width, height, data };
 }
+
+/** Brightness of a stored pixel whose bytes begin at `at`. */
+export const lumaAt = (data: Raster["data"], at: number): number =>
+  0.2126 * data[at]! + 0.7152 * data[at + 1]! + 0.0722 * data[at + 2]!;
 
 export function mix(a: number, b: number, part: number): number {
   return a + (b - a) * part;

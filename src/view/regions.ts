@@ -1,11 +1,12 @@
 // Segments of a picture, drawn over it.
+import { assertWhole } from "../tensor/checks.ts";
 import { ArgumentError, ShapeError } from "../tensor/errors.ts";
 import {
   type ImageOptions,
   type Interpolation,
   type NumericArray,
   type Raster,
-  checkWhole,
+  lumaAt,
   rasterOf,
   resizeRaster,
 } from "./raster.ts";
@@ -34,7 +35,7 @@ export function outlinedRegions(
   options: OutlineOptions = {},
 ): Raster {
   const { color = [255, 220, 0], fade = [], scale = 1, interpolation } = options;
-  checkWhole("outlinedRegions: scale", scale, 1);
+  assertWhole("outlinedRegions: scale", scale, 1);
   if (!color.every((c) => c >= 0 && c <= 255)) {
     throw new ArgumentError(`outlinedRegions: color must be three numbers from 0 to 255, not ${color.join(", ")}`);
   }
@@ -53,8 +54,7 @@ export function outlinedRegions(
       label !== labelAt(Math.min(width - 1, x + 1), y) || label !== labelAt(x, Math.min(height - 1, y + 1));
     if (border) data.set([...color, 255], 4 * i);
     else if (faded.has(label)) {
-      const luma = 0.2126 * data[4 * i]! + 0.7152 * data[4 * i + 1]! + 0.0722 * data[4 * i + 2]!;
-      data.fill(0.35 * luma, 4 * i, 4 * i + 3);
+      data.fill(0.35 * lumaAt(data, 4 * i), 4 * i, 4 * i + 3);
     }
   }
   return { width, height, data };

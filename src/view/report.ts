@@ -50,7 +50,7 @@ export async function report(options: ReportOptions): Promise<string> {
   const { title, language = "en", sections = [] } = options;
   const parts = [await sectionBody(options)];
   for (const section of sections) {
-    parts.push(`<section>\n<h2>${escapeText(section.heading)}</h2>\n${await sectionBody(section)}</section>\n`);
+    parts.push(`<section>\n${tag("h2", section.heading)}\n${await sectionBody(section)}</section>\n`);
   }
   return `<!doctype html>
 <html lang="${escapeText(language)}">
@@ -59,12 +59,12 @@ export async function report(options: ReportOptions): Promise<string> {
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${escapeText(title)}</title>
+${tag("title", title)}
 <style>${STYLE}</style>
 </head>
 <body>
 <main>
-<h1>${escapeText(title)}</h1>
+${tag("h1", title)}
 ${parts.join("")}</main>
 </body>
 </html>
@@ -74,10 +74,8 @@ ${parts.join("")}</main>
 async function sectionBody(section: Omit<ReportSection, "heading">): Promise<string> {
   const { text = "", facts = {}, figures = [], tables = [] } = section;
   const paragraphs = text.split(/\n\s*\n/).filter((part) => part.trim() !== "");
-  let out = paragraphs.map((part) => `<p>${escapeText(part.trim())}</p>\n`).join("");
-  const rows = Object.entries(facts).map(
-    ([name, value]) => `<div><dt>${escapeText(name)}</dt><dd>${cellText(value)}</dd></div>\n`,
-  );
+  let out = paragraphs.map((part) => `${tag("p", part.trim())}\n`).join("");
+  const rows = Object.entries(facts).map(([name, value]) => `<div>${tag("dt", name)}${tag("dd", value)}</div>\n`);
   if (rows.length > 0) out += `<dl>\n${rows.join("")}</dl>\n`;
   if (figures.length > 0) {
     const shown = await Promise.all(figures.map(figureMarkup));
@@ -89,7 +87,7 @@ async function sectionBody(section: Omit<ReportSection, "heading">): Promise<str
 async function figureMarkup({ content, caption, alt = caption }: Figure): Promise<string> {
   const picture = await pictureMarkup(content, alt);
   const kind = typeof content === "string" ? ' class="chart"' : "";
-  return `<figure${kind}>${picture}<figcaption>${escapeText(caption)}</figcaption></figure>\n`;
+  return `<figure${kind}>${picture}${tag("figcaption", caption)}</figure>\n`;
 }
 
 async function pictureMarkup(content: Figure["content"], alt: string): Promise<string> {
@@ -112,18 +110,18 @@ async function pictureMarkup(content: Figure["content"], alt: string): Promise<s
 function tableMarkup({ caption, columns, rows }: Table): string {
   const numeric = columns.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === "number"));
   const classOf = (i: number) => (numeric[i] ? ' class="number"' : "");
-  const head = columns.map((name, i) => `<th scope="col"${classOf(i)}>${escapeText(name)}</th>`).join("");
+  const head = columns.map((name, i) => tag("th", name, ` scope="col"${classOf(i)}`)).join("");
   const body = rows.map((row, n) => {
     if (row.length !== columns.length) {
       throw new ShapeError(
         `report: row ${n} of table "${caption}" has ${row.length} cells for ${columns.length} columns`,
       );
     }
-    return `<tr>${row.map((cell, i) => `<td${classOf(i)}>${cellText(cell)}</td>`).join("")}</tr>\n`;
+    return `<tr>${row.map((cell, i) => tag("td", cell, classOf(i))).join("")}</tr>\n`;
   });
   // Focusable, so that a table wider than the page can be scrolled with the keyboard.
   return `<div class="table" role="region" tabindex="0" aria-label="${escapeText(caption)}"><table>
-<caption>${escapeText(caption)}</caption>
+${tag("caption", caption)}
 <thead><tr>${head}</tr></thead>
 <tbody>
 ${body.join("")}</tbody>
@@ -131,8 +129,9 @@ ${body.join("")}</tbody>
 `;
 }
 
-function cellText(value: Cell): string {
-  return escapeText(typeof value === "number" ? formatNumber(value) : String(value));
+function tag(name: string, value: Cell, attributes = ""): string {
+  const text = typeof value === "number" ? formatNumber(value) : String(value);
+  return `<${name}${attributes}>${escapeText(text)}</${name}>`;
 }
 
 const STYLE = `
@@ -141,27 +140,30 @@ const STYLE = `
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{max-width:1180px;margin:0 auto;padding:32px 20px 64px}
-h1{font-size:1.75rem;line-height:1.25;margin:0 0 20px;overflow-wrap:anywhere}
-h2{font-size:1.25rem;margin:40px 0 12px;overflow-wrap:anywhere}
+h1{font-size:1.75rem;line-height:1.25;margin:0 0 20px}
+h2{font-size:1.25rem;margin:40px 0 12px}
+h1,h2,dd{overflow-wrap:anywhere}
 p{max-width:72ch;white-space:pre-line}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(300px,100%),1fr));column-gap:32px;margin:0 0 24px;
-padding:8px 18px;background:var(--paper);border:1px solid var(--line);border-radius:10px}
+padding:8px 18px}
+dl,figure,.table{background:var(--paper);border:1px solid var(--line);border-radius:10px}
 dl div{display:flex;gap:16px;justify-content:space-between;padding:6px 0}
 dt{color:var(--soft)}
-dd{margin:0;text-align:right;font-weight:550;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+dd{margin:0;font-weight:550}
+dd,.number{text-align:right;font-variant-numeric:tabular-nums}
 .figures{display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start;margin:0 0 24px}
-figure{margin:0;padding:14px;background:var(--paper);border:1px solid var(--line);border-radius:10px;max-width:100%}
+figure{margin:0;padding:14px;max-width:100%}
 figure img,figure>svg{display:block;max-width:100%;height:auto}
 figure img{image-rendering:pixelated}
 figure.chart{padding:0;overflow:hidden}
-figcaption{margin-top:10px;color:var(--soft);font-size:.875rem;width:0;min-width:100%}
+figcaption,caption{color:var(--soft);font-size:.875rem}
+figcaption{margin-top:10px;width:0;min-width:100%}
 .chart figcaption{margin:0;padding:4px 16px 14px}
-.table{overflow-x:auto;margin:0 0 24px;background:var(--paper);border:1px solid var(--line);border-radius:10px;padding:6px 18px 10px}
+.table{overflow-x:auto;margin:0 0 24px;padding:6px 18px 10px}
 table{border-collapse:collapse;width:100%;font-size:.925rem}
-caption{text-align:left;color:var(--soft);padding:8px 0;font-size:.875rem}
+caption{text-align:left;padding:8px 0}
 th,td{text-align:left;padding:7px 16px 7px 0;border-bottom:1px solid var(--line);vertical-align:top}
 tbody tr:last-child td{border-bottom:0}
 th:last-child,td:last-child{padding-right:0}
-.number{text-align:right;font-variant-numeric:tabular-nums}
 @media print{body{background:none}figure,dl,.table{break-inside:avoid}}
 `;

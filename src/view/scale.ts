@@ -1,6 +1,6 @@
 // From numbers to places on an axis and back to readable text.
 import { ArgumentError } from "../tensor/errors.ts";
-import { checkFinite } from "./raster.ts";
+import { checkFinite } from "./numbers.ts";
 
 /**
  * The p-th percentile of the values, p in [0, 100], with linear interpolation between neighbours (NumPy's default).

@@ -1,11 +1,12 @@
 // Pictures with words: contact sheets (one picture per path step, side by side) and single pictures with their legend.
+import { assertWhole } from "../tensor/checks.ts";
 import { ArgumentError } from "../tensor/errors.ts";
 import { type ColorBarOptions, LEGEND_HEIGHT, LEGEND_WIDTH, legendMarkup } from "./bar-chart.ts";
 import { pngDataUrl } from "./png.ts";
 import { type ColorMap, blueWhiteRed } from "./color.ts";
 import type { Picture } from "./heatmap.ts";
-import { type Raster, checkWhole } from "./raster.ts";
-import { type ChartText, drawing, element, ellipsis, escapeText, heading, label } from "./svg.ts";
+import type { Raster } from "./raster.ts";
+import { type ChartText, drawing, element, ellipsis, heading, label, moved, tooltip } from "./svg.ts";
 
 export interface StripOptions {
   /** Pictures in a row. Default: all of them. */
@@ -21,17 +22,17 @@ export interface StripOptions {
  */
 export function strip(images: readonly Raster[], options: StripOptions = {}): Raster {
   const { gap = 4 } = options;
-  checkWhole("strip: gap", gap, 0);
+  assertWhole("strip: gap", gap, 0);
   const { columns, rows, cellWidth, cellHeight } = gridOf(images, options);
   const width = columns * cellWidth + (columns - 1) * gap;
   const height = rows * cellHeight + (rows - 1) * gap;
   const data = new Uint8ClampedArray(width * height * 4);
   images.forEach((image, i) => {
-    const x = (i % columns) * (cellWidth + gap) + ((cellWidth - image.width) >> 1);
-    const y = Math.floor(i / columns) * (cellHeight + gap) + ((cellHeight - image.height) >> 1);
+    const [x, y] = placeOf(i, columns, cellWidth + gap, cellHeight + gap);
+    const first = (y + ((cellHeight - image.height) >> 1)) * width + x + ((cellWidth - image.width) >> 1);
     for (let row = 0; row < image.height; row++) {
       const pixels = image.data.subarray(row * image.width * 4, (row + 1) * image.width * 4);
-      data.set(pixels, ((y + row) * width + x) * 4);
+      data.set(pixels, (first + row * width) * 4);
     }
   });
   return { width, height, data };
@@ -55,39 +56,31 @@ export type Legend = Pick<ColorBarOptions, "title" | "colors" | "low" | "high">;
 /** The same with a label under each picture and a title, as an SVG that carries its pictures inside. */
 export async function labelledStrip(options: LabelledStripOptions): Promise<string> {
   const { images, labels, title, gap = 8, legend } = options;
-  checkWhole("labelledStrip: gap", gap, 0);
+  assertWhole("labelledStrip: gap", gap, 0);
   if (labels.length !== images.length) {
     throw new ArgumentError(`labelledStrip: ${images.length} pictures but ${labels.length} labels`);
   }
   const widest = Math.max(1, ...images.map(({ width }) => width));
   const fitting = Math.max(1, Math.min(images.length, Math.floor((960 - 32 + gap) / (widest + gap))));
   const { columns, rows, cellWidth, cellHeight } = gridOf(images, { columns: options.columns ?? fitting });
-  const urls = await Promise.all(images.map(pngDataUrl));
   const [left, rowHeight] = [16, cellHeight + 26];
   const width = Math.max(legend ? 2 * LEGEND_WIDTH : 160, 2 * left + columns * cellWidth + (columns - 1) * gap);
   const { body: titleLines, bottom } = heading(title, width);
   const top = bottom + 16;
-  const body = images.map((image, i) => {
-    const x = left + (i % columns) * (cellWidth + gap);
-    const y = top + Math.floor(i / columns) * (rowHeight + gap);
-    const place = { x: x + (cellWidth - image.width) / 2, y: y + (cellHeight - image.height) / 2 };
-    const size = { width: image.width, height: image.height };
-    const tip = element("title", {}, escapeText(labels[i]!));
+  const cells = images.map(async (image, i) => {
+    const [x, y] = placeOf(i, columns, cellWidth + gap, rowHeight + gap);
+    const place = { x: left + x + (cellWidth - image.width) / 2, y: top + y + (cellHeight - image.height) / 2 };
     const text = ellipsis(labels[i]!, cellWidth + gap - 2);
+    const middle = { anchor: "middle", className: "soft" } as const;
     return (
-      element("image", { ...place, ...size, href: urls[i], style: "image-rendering:pixelated" }, tip) +
-      label(x + cellWidth / 2, y + cellHeight + 18, text, { anchor: "middle", className: "soft" })
+      (await imageMarkup(image, place, tooltip(labels[i]!))) +
+      label(left + x + cellWidth / 2, top + y + cellHeight + 18, text, middle)
     );
   });
   const height = top + rows * rowHeight + (rows - 1) * gap + 8;
   const description = options.description ?? `${images.length} pictures: ${labels.join(", ")}`;
-  const below = legend ? placed(height, legendMarkup({ ...legend, width })) : "";
-  return drawing(
-    width,
-    height + (legend ? LEGEND_HEIGHT : 0),
-    { title, description },
-    titleLines + body.join("") + below,
-  );
+  const body = titleLines + (await Promise.all(cells)).join("");
+  return withLegend(height, { title, description }, body, width, legend);
 }
 
 export interface PictureSvgOptions extends ChartText {
@@ -102,25 +95,32 @@ export interface PictureSvgOptions extends ChartText {
  */
 export async function pictureSvg(picture: Raster | Picture, options: PictureSvgOptions): Promise<string> {
   const { title, description = title, colors = blueWhiteRed } = options;
-  const { height } = picture;
-  const image = element("image", {
-    width: picture.width,
-    height,
-    href: await pngDataUrl(picture),
-    style: "image-rendering:pixelated",
-  });
-  if (!("low" in picture)) return drawing(picture.width, height, { title, description }, image);
-  const width = Math.max(LEGEND_WIDTH, picture.width);
+  const { width, height } = picture;
+  const image = await imageMarkup(picture);
+  const text = { title, description };
+  if (!("low" in picture)) return drawing(width, height, text, image);
   const { low, high } = picture;
-  const legend = placed(height, legendMarkup({ title, colors, low, high, width }));
-  return drawing(width, height + LEGEND_HEIGHT, { title, description }, image + legend);
+  return withLegend(height, text, image, Math.max(LEGEND_WIDTH, width), { title, colors, low, high });
 }
 
-const placed = (top: number, markup: string): string => element("g", { transform: `translate(0 ${top})` }, markup);
+/** A drawing with a legend below, if there is one. */
+function withLegend(height: number, text: Required<ChartText>, body: string, width: number, legend?: Legend): string {
+  if (!legend) return drawing(width, height, text, body);
+  return drawing(width, height + LEGEND_HEIGHT, text, body + moved(0, height, legendMarkup({ ...legend, width })));
+}
+
+async function imageMarkup(image: Raster, place: { x?: number; y?: number } = {}, tip = ""): Promise<string> {
+  const { width, height } = image;
+  const look = { href: await pngDataUrl(image), style: "image-rendering:pixelated" };
+  return element("image", { ...place, width, height, ...look }, tip);
+}
+
+const placeOf = (i: number, columns: number, width: number, height: number) =>
+  [(i % columns) * width, Math.floor(i / columns) * height] as const;
 
 function gridOf(images: readonly Raster[], { columns = images.length }: StripOptions) {
   if (images.length === 0) throw new ArgumentError("strip: there are no pictures");
-  checkWhole("strip: columns", columns, 1);
+  assertWhole("strip: columns", columns, 1);
   const used = Math.min(columns, images.length);
   return {
     columns: used,

@@ -1,5 +1,4 @@
 // What all drawings share: escaping, text measured without a font, and colours that follow the reader's light or dark theme.
-import { ArgumentError } from "../tensor/errors.ts";
 
 /** Text that is safe inside XML and HTML, in elements and in quoted attributes. Characters that XML forbids become U+FFFD. */
 export function escapeText(text: string): string {
@@ -24,6 +23,21 @@ export function element(name: string, attributes: Attributes, children = ""): st
   return children === "" ? `${open}/>` : `${open}>${children}</${name}>`;
 }
 
+/** What a pointer that rests on the element is told. */
+export const tooltip = (text: string): string => element("title", {}, escapeText(text));
+
+/** Markup drawn from the origin, at another place. */
+export const moved = (x: number, y: number, markup: string): string =>
+  element("g", { transform: `translate(${round(x)} ${round(y)})` }, markup);
+
+export const AXIS = { class: "axis", stroke: "#69717c" } as const;
+
+export function line([x1, y1]: Point, [x2, y2]: Point, look: Attributes = AXIS): string {
+  return element("line", { x1, x2, y1, y2, ...look });
+}
+
+export type Point = readonly [x: number, y: number];
+
 export function round(value: number): string {
   return String(Math.round(value * 100) / 100);
 }
@@ -41,10 +55,8 @@ export interface ChartText {
 /** The title at the top left, in up to two lines; `bottom` is the baseline of the last. */
 export function heading(title: string, width: number): { body: string; bottom: number } {
   const room = width - 32;
-  const words = title.split(/\s+/);
-  let first = words.shift() ?? "";
-  while (words.length > 0 && textWidth(`${first} ${words[0]}`, TITLE_SIZE) <= room) first += ` ${words.shift()}`;
-  const lines = words.length > 0 ? [first, words.join(" ")] : [first];
+  const [first, ...rest] = wrapped(title, room, TITLE_SIZE);
+  const lines = rest.length > 0 ? [first!, rest.join(" ")] : [first!];
   const body = lines.map((line, i) => {
     return label(16, 26 + 20 * i, ellipsis(line, room, TITLE_SIZE), { size: TITLE_SIZE, weight: 600 });
   });
@@ -52,7 +64,8 @@ export function heading(title: string, width: number): { body: string; bottom: n
 }
 
 interface TextOptions {
-  anchor?: "start" | "middle" | "end";
+  /** Default "start". */
+  anchor?: "start" | "middle" | "end" | undefined;
   className?: "ink" | "soft";
   size?: number;
   weight?: number;
@@ -60,21 +73,10 @@ interface TextOptions {
 
 /** A line of text with its baseline at (x, y). */
 export function label(x: number, y: number, text: string, options: TextOptions = {}): string {
-  const { anchor = "start", className = "ink", size, weight } = options;
+  const { anchor, className = "ink", size, weight } = options;
   const fill = className === "ink" ? "#1c2026" : "#5a626d";
-  return element(
-    "text",
-    {
-      x,
-      y,
-      class: className,
-      fill,
-      "text-anchor": anchor === "start" ? undefined : anchor,
-      "font-size": size,
-      "font-weight": weight,
-    },
-    escapeText(text),
-  );
+  const look = { class: className, fill, "text-anchor": anchor, "font-size": size, "font-weight": weight };
+  return element("text", { x, y, ...look }, escapeText(text));
 }
 
 // Light colours are attributes, which every viewer understands; the style sheet only overrides them for dark themes.
@@ -99,7 +101,7 @@ export function drawing(width: number, height: number, text: Required<ChartText>
       "font-family": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
       "font-size": FONT_SIZE,
     },
-    element("title", {}, escapeText(text.title)) +
+    tooltip(text.title) +
       element("desc", {}, escapeText(text.description)) +
       STYLE +
       element("rect", { width, height, class: "paper", fill: "#ffffff" }) +
@@ -122,16 +124,22 @@ function characterWidth(c: string): number {
   return /[A-Z]/.test(c) ? 0.72 : 0.62;
 }
 
+/** Lines of at most `room` pixels, broken between words. */
+export function wrapped(text: string, room: number, size = FONT_SIZE): string[] {
+  const [first = "", ...words] = text.split(/\s+/);
+  const lines = [first];
+  for (const word of words) {
+    const longer = `${lines.at(-1)!} ${word}`;
+    if (textWidth(longer, size) <= room) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
 /** The text, cut with an ellipsis if it is wider than `width` pixels. */
 export function ellipsis(text: string, width: number, size = FONT_SIZE): string {
   if (textWidth(text, size) <= width) return text;
   const kept = [...text];
   while (kept.length > 1 && textWidth(`${kept.join("")}…`, size) > width) kept.pop();
   return `${kept.join("").trimEnd()}…`;
-}
-
-export function checkSize(what: string, size: number, least: number): void {
-  if (!(size >= least && Number.isFinite(size))) {
-    throw new ArgumentError(`${what} must be a finite number of at least ${least}, not ${size}`);
-  }
 }

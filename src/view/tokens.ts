@@ -1,12 +1,13 @@
 // A text with its tokens on the colours of their attributions.
+import { assertAtLeast, assertPositive } from "../tensor/checks.ts";
 import { ArgumentError } from "../tensor/errors.ts";
-import { LEGEND_HEIGHT, legendMarkup } from "./bar-chart.ts";
-import { blueWhiteRed } from "./color.ts";
-import { inked } from "./matrix-grid.ts";
+import { LEGEND_HEIGHT, signedLegend } from "./bar-chart.ts";
+import { TOKEN_SIZE, tokenBox } from "./matrix-grid.ts";
 import { notesMarkup } from "./notes.ts";
-import { checkPerFeature, signedColor } from "./pairs.ts";
+import { largest } from "./numbers.ts";
+import { checkPerFeature } from "./pairs.ts";
 import { formatNumber } from "./scale.ts";
-import { type ChartText, checkSize, drawing, element, ellipsis, escapeText, heading, label, textWidth } from "./svg.ts";
+import { type ChartText, drawing, element, ellipsis, heading, label, moved, textWidth } from "./svg.ts";
 import { visibleSpace } from "./text-matrix.ts";
 
 export interface ColouredTokensOptions extends ChartText {
@@ -27,7 +28,6 @@ interface Line {
   readonly values: ArrayLike<number>;
 }
 
-const SIZE = 14;
 const BOX = 24;
 const GAP = 3;
 const NUMBER = 11;
@@ -47,23 +47,24 @@ const MARGIN = 16;
 export function colouredTokens(options: ColouredTokensOptions): string {
   const { tokens, title, numbers = false, width = 720 } = options;
   const lines = linesOf(options);
-  const limit = limitOf(lines, options.limit);
+  if (options.limit !== undefined) assertPositive("limit", options.limit);
+  const limit = options.limit ?? largest(lines.map(({ values }) => largest(values)));
   const end = limit === 0 ? 1 : limit;
   const scale = { limit: end, write: numbers ? shortNumbers(end) : undefined };
   const left = MARGIN + gutter(lines);
-  checkSize("colouredTokens: width", width, left + 160);
+  assertAtLeast("colouredTokens: width", width, left + 160);
   const head = heading(title, width);
   let [y, body] = [head.bottom + 18, head.body];
   for (const places of wrapped(tokens, lines, scale.write, left, width - MARGIN)) {
     for (const line of lines) {
       if (line.name !== "")
         body += label(MARGIN, y + 17, ellipsis(line.name, left - MARGIN - 8), { className: "soft" });
-      body += places.map((place) => tokenBox(place, tokens[place.token]!, line, y, scale)).join("");
+      body += places.map((place) => boxOf(place, line, y, scale)).join("");
       y += lineHeight(numbers);
     }
     y += lines.length > 1 ? BREAK : 0;
   }
-  const legend = legendOf(lines, limit, options.limit !== undefined, y, width);
+  const legend = legendOf(lines, limit, y, width);
   const description = options.description ?? describe(tokens, lines);
   return drawing(width, legend.bottom, { title, description }, body + legend.body);
 }
@@ -82,15 +83,7 @@ function linesOf({ tokens, values }: ColouredTokensOptions): Line[] {
 }
 
 const isList = (values: ColouredTokensOptions["values"]): values is ArrayLike<number> =>
-  typeof (values as ArrayLike<number>).length === "number";
-
-/** 0 if all values are. */
-function limitOf(lines: readonly Line[], given: number | undefined): number {
-  if (given === undefined)
-    return lines.reduce((most, { values }) => Array.from(values).reduce((a, b) => Math.max(a, Math.abs(b)), most), 0);
-  if (given > 0 && Number.isFinite(given)) return given;
-  throw new ArgumentError(`colouredTokens: limit must be a number above 0, not ${given}`);
-}
+  typeof values.length === "number";
 
 /** Room for the names of the lines. */
 const gutter = (lines: readonly Line[]): number =>
@@ -100,7 +93,9 @@ const gutter = (lines: readonly Line[]): number =>
 
 interface Place {
   readonly token: number;
-  readonly text: string;
+  /** The token with characters for white space, and what fits of it. */
+  readonly name: string;
+  readonly shown: string;
   readonly x: number;
   readonly width: number;
 }
@@ -115,16 +110,17 @@ function wrapped(
 ): Place[][] {
   const rows: Place[][] = [[]];
   let x = left;
-  tokens.forEach((name, token) => {
-    const text = ellipsis(visibleSpace(name), right - left - 10, SIZE);
+  tokens.forEach((text, token) => {
+    const name = visibleSpace(text);
+    const shown = ellipsis(name, right - left - 10, TOKEN_SIZE);
     const written = write ? lines.map(({ values }) => textWidth(write(values[token]!), NUMBER)) : [];
-    const width = Math.max(textWidth(text, SIZE) + 8, ...written.map((w) => w + 4));
+    const width = Math.max(textWidth(shown, TOKEN_SIZE) + 8, ...written.map((w) => w + 4));
     if (x > left && x + width > right) {
       rows.push([]);
       x = left;
     }
-    rows.at(-1)!.push({ token, text, x, width });
-    x = /[\r\n]$/.test(name) ? right : x + width + GAP;
+    rows.at(-1)!.push({ token, name, shown, x, width });
+    x = /[\r\n]$/.test(text) ? right : x + width + GAP;
   });
   return rows;
 }
@@ -137,20 +133,14 @@ interface Scale {
   readonly write: Write;
 }
 
-function tokenBox({ token, text, x, width }: Place, name: string, line: Line, y: number, scale: Scale): string {
+function boxOf({ token, name, shown, x, width }: Place, line: Line, y: number, scale: Scale): string {
   const value = line.values[token]!;
   const share = Math.max(-1, Math.min(1, value / scale.limit));
   const whose = line.name === "" ? "" : `${line.name}, `;
-  const tip = element("title", {}, escapeText(`${whose}${visibleSpace(name)}: ${formatNumber(value)}`));
-  const box = element("rect", { x, y, width, height: BOX, rx: 4, fill: signedColor(share) });
-  const number = scale.write
-    ? label(x + width / 2, y + BOX + NUMBER + 1, scale.write(value), {
-        anchor: "middle",
-        className: "soft",
-        size: NUMBER,
-      })
-    : "";
-  return element("g", {}, tip + box + inked(x + width / 2, y + 17, text, SIZE, share) + number);
+  const text = { shown, tip: `${whose}${name}: ${formatNumber(value)}` };
+  const small = { anchor: "middle", className: "soft", size: NUMBER } as const;
+  const number = scale.write ? label(x + width / 2, y + BOX + NUMBER + 1, scale.write(value), small) : "";
+  return element("g", {}, tokenBox(x, y, [width, BOX], text, share) + number);
 }
 
 /** Writes values with two digits at the end of the scale: smaller ones round, as their colours do. */
@@ -161,20 +151,11 @@ function shortNumbers(limit: number): (value: number) => string {
 
 // ---- legend --------------------------------------------------------------------------------------------------------
 
-function legendOf(
-  lines: readonly Line[],
-  limit: number,
-  given: boolean,
-  y: number,
-  width: number,
-): { body: string; bottom: number } {
+function legendOf(lines: readonly Line[], limit: number, y: number, width: number): { body: string; bottom: number } {
   if (limit === 0) return notesMarkup("All attributions are 0.", y + 18, width);
   const beyond = lines.reduce((n, { values }) => n + Array.from(values).filter((v) => Math.abs(v) > limit).length, 0);
-  const clipped = given && beyond > 0 ? `, ${beyond} beyond` : "";
-  const title = `Attribution${clipped}`;
-  const size = Math.min(width, 320);
-  const bar = legendMarkup({ title, colors: blueWhiteRed, low: -limit, high: limit, width: size });
-  return { body: element("g", { transform: `translate(0 ${y})` }, bar), bottom: y + LEGEND_HEIGHT };
+  const bar = signedLegend(`Attribution${beyond > 0 ? `, ${beyond} beyond` : ""}`, limit, Math.min(width, 320));
+  return { body: moved(0, y, bar), bottom: y + LEGEND_HEIGHT };
 }
 
 /** The strongest tokens of each line in a sentence, for readers who cannot see the picture. */

@@ -113,7 +113,7 @@ describe("integratedHessians refuses", () => {
     },
   );
   refuses("pool without beta", ArgumentError, /pool: .* needs beta/, { pool: true });
-  refuses("smoothing with beta 0", ArgumentError, /beta must be positive/, { beta: 0 });
+  refuses("smoothing with beta 0", ArgumentError, /beta: expected a number > 0/, { beta: 0 });
 
   test("a network with kinks: names the first one, and what to do", () =>
     withCleanDevice(async (device) => {

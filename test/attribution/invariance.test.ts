@@ -13,7 +13,7 @@ import {
   type Attribution,
   type IntegratedGradientsOptions,
 } from "../../src/attribution/index.ts";
-import { DEFAULT_MEMORY_BUDGET } from "../../src/attribution/chunks.ts";
+import { DEFAULT_MEMORY_BUDGET } from "../../src/attribution/programs.ts";
 import { relu } from "../../src/kernels/index.ts";
 import { activation, dense, modelOf, sequential } from "../../src/nn/index.ts";
 import { hostArray, type Device, type HostArray } from "../../src/tensor/index.ts";

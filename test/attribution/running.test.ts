@@ -6,7 +6,7 @@ import {
   interiorGradients,
   type Progress,
 } from "../../src/attribution/index.ts";
-import { DEFAULT_MEMORY_BUDGET } from "../../src/attribution/chunks.ts";
+import { DEFAULT_MEMORY_BUDGET } from "../../src/attribution/programs.ts";
 import { relu } from "../../src/kernels/index.ts";
 import { activation, dense, flatten, modelOf, sequential, type Model } from "../../src/nn/index.ts";
 import type { Device } from "../../src/tensor/index.ts";

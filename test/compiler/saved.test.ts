@@ -2,10 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { integratedGradients } from "../../src/attribution/index.ts";
 import { planChunks } from "../../src/attribution/chunks.ts";
-import { chunkPrograms, planPath } from "../../src/attribution/path-chunks.ts";
+import { chunkPrograms, groupCost, planPath } from "../../src/attribution/path-chunks.ts";
 import { gradientIntegrand } from "../../src/attribution/path-graphs.ts";
 import { PathIntegral } from "../../src/attribution/path.ts";
-import { costOf } from "../../src/attribution/programs.ts";
 import { hvp, jacobian, vjpGraph } from "../../src/autograd/index.ts";
 import { compile, type Program, type ProgramOptions } from "../../src/compiler/program.ts";
 import { packSaved } from "../../src/compiler/saved.ts";
@@ -224,14 +223,14 @@ describe("memory", () => {
       using path = await PathIntegral.open(model, x, { memoryBudget, target: 0 });
       const integrand = gradientIntegrand(path.shape);
       const cost = (saved?: ProgramOptions["saved"]) => (m: number, steps: number) =>
-        costOf(chunkPrograms(path, integrand, m, steps, false, { saved }));
+        groupCost(chunkPrograms(path, integrand, m, steps, false, { saved }));
       expect(cost(packSaved)(1, 50).bytes).toBeLessThan(0.6 * cost()(1, 50).bytes);
       const values = planChunks({ device, baselines: 1, steps: 50, budget: memoryBudget, cost: cost() });
       expect(values.memoryBound).toBe(true);
       const { plan, programs } = planPath(path, { steps: 50, nodes: [], weights: [] }, integrand);
       expect(programs.chunk.program.plan.saved).toBe("bits");
       expect(plan.chunksPerGroup).toBeLessThan(0.7 * values.chunksPerGroup);
-      expect(costOf(programs).bytes).toBeLessThanOrEqual(memoryBudget);
+      expect(groupCost(programs).bytes).toBeLessThanOrEqual(memoryBudget);
     }));
 });
 

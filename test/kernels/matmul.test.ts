@@ -305,6 +305,8 @@ describe("tune", () => {
     expect(() => useTuning(device, { matmul: 3 } as unknown as Record<string, string>)).toThrow(
       /should name a variant/,
     );
-    await expect(tune(device, fn, specs, { repetitions: 0 })).rejects.toThrow(/positive whole number/);
+    await expect(tune(device, fn, specs, { repetitions: 0 })).rejects.toThrow(
+      /repetitions: expected a whole number >= 1/,
+    );
   });
 });

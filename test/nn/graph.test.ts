@@ -392,7 +392,7 @@ describe("weave", () => {
     const call = (a: number[], q: number[], options: nn.WeaveOptions = {}) =>
       layer.apply(p, { atoms: input(a), pairs: input(q) }, options);
     expect(() => call([B, N, F], [B, N, N + 1, P])).toThrow(ShapeError);
-    expect(() => call([B, N, F], [B, N, N, P], { lengths: input([B + 1], "i32") })).toThrow(/3 molecules, got 4/);
+    expect(() => call([B, N, F], [B, N, N, P], { lengths: input([B + 1], "i32") })).toThrow(/3 examples, got 4/);
     expect(() => call([B, N, F], [B, N, N, P], { pairs: input([N, N], "bool") })).toThrow(/expected pairs/);
     const own = p as unknown as Record<string, Value>;
     expect(() =>

@@ -347,8 +347,8 @@ describe("scope", () => {
   });
 
   test.each([0, -1, NaN, Infinity])("beta %s is refused", (beta) => {
-    expect(() => nn.smooth(k.relu, { beta })).toThrow(/beta must be positive/);
-    expect(() => nn.smoothGraph([x], [x], { beta })).toThrow(/beta must be positive/);
+    expect(() => nn.smooth(k.relu, { beta })).toThrow(/beta: expected a number > 0/);
+    expect(() => nn.smoothGraph([x], [x], { beta })).toThrow(/beta: expected a number > 0/);
   });
 });
 

@@ -4,7 +4,7 @@ import { hostArray, type HostArray } from "../../tensor/host.ts";
 import { input } from "../../graph/leaves.ts";
 import type { Graph } from "../../graph/trace.ts";
 import { sub } from "../../kernels/arithmetic.ts";
-import { assertChoice, assertPositive, assertWhole } from "../checks.ts";
+import { assertChoice, assertPositive, assertWhole } from "../../tensor/checks.ts";
 import { randomNumbers } from "../baselines.ts";
 import { batchRows } from "../batch-rows.ts";
 import { shuffled } from "../expected-gradients.ts";

@@ -3,7 +3,7 @@
 import { ArgumentError, ShapeError } from "../../tensor/errors.ts";
 import { hostArray, type HostArray } from "../../tensor/host.ts";
 import { formatShape } from "../../tensor/shape.ts";
-import { assertChoice } from "../checks.ts";
+import { assertChoice } from "../../tensor/checks.ts";
 import { blur } from "../baselines.ts";
 import type { Game } from "../shapley-game.ts";
 import { assertFractions, meanHeight, revealed, type RemovalCurve, type RemovalOptions } from "./removal.ts";

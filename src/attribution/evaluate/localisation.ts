@@ -2,7 +2,7 @@
 import { ArgumentError, ShapeError } from "../../tensor/errors.ts";
 import { hostArray, type HostArray } from "../../tensor/host.ts";
 import { formatShape, sameShape } from "../../tensor/shape.ts";
-import { assertChoice } from "../checks.ts";
+import { assertChoice } from "../../tensor/checks.ts";
 import { assertFinite } from "../problem.ts";
 import { ranks } from "./similarity.ts";
 import { pixelMaps, rowsOf, type PerExample } from "./subject.ts";

@@ -10,7 +10,7 @@ import { dependents, reachable, rewrite } from "../../graph/trace.ts";
 import type { Initialiser } from "../../nn/initialise.ts";
 import type { Model, Tap } from "../../nn/model.ts";
 import { random } from "../../nn/random.ts";
-import { assertPositive } from "../checks.ts";
+import { assertPositive } from "../../tensor/checks.ts";
 
 /** Parameters that are randomised together. */
 export interface ParameterLayer {

@@ -5,7 +5,7 @@ import { hostArray, type HostArray } from "../../tensor/host.ts";
 import { input } from "../../graph/leaves.ts";
 import type { Graph } from "../../graph/trace.ts";
 import { less, select } from "../../kernels/choice.ts";
-import { assertChoice } from "../checks.ts";
+import { assertChoice, assertWhole } from "../../tensor/checks.ts";
 import { batchRows } from "../batch-rows.ts";
 import { leafLike, aligned } from "../path-parts.ts";
 import { boundaryKey } from "../programs.ts";
@@ -57,8 +57,7 @@ export interface AblationOptions extends Omit<RemovalOptions, "fractions"> {
  */
 export function ablation(subject: Explained, { count, ...options }: AblationOptions): Promise<PerExample> {
   return withSubject(subject, { score: "probability", ...options }, async (game) => {
-    if (!Number.isInteger(count) || count < 1 || count > game.players)
-      throw new ArgumentError(`count: expected a whole number from 1 to ${game.players} players, got ${count}`);
+    assertWhole("count", count, 1, game.players);
     const { scores } = await revealed(game, subject, [0, count], false, options.order);
     const [all, without] = rowsOf(scores);
     return { values: all!.map((v, b) => v - without![b]!) };

@@ -2,6 +2,7 @@
 import { ArgumentError, ShapeError } from "../../tensor/errors.ts";
 import type { HostArray } from "../../tensor/host.ts";
 import { formatShape } from "../../tensor/shape.ts";
+import { assertWhole } from "../../tensor/checks.ts";
 
 /** Two numbers or more that belong together pairwise. */
 type Numbers = ArrayLike<number>;
@@ -99,10 +100,8 @@ export function ssim(a: HostArray, b: HostArray, options: SsimOptions = {}): num
   const { height, width } = x;
   const room = Math.floor((Math.min(height, width) - 1) / 2);
   const { sigma = 1.5, radius = Math.min(5, room) } = options;
-  if (!(sigma > 0) || !Number.isInteger(radius) || radius < 0 || radius > room)
-    throw new ArgumentError(
-      `ssim: sigma must be > 0 and radius a whole number from 0 to ${room}, got ${sigma} and ${radius}`,
-    );
+  if (!(sigma > 0)) throw new ArgumentError(`ssim: sigma must be > 0, got ${sigma}`);
+  assertWhole("ssim: radius", radius, 0, room);
   const { range = extent(x.data, y.data) } = options;
   const [c1, c2] = [(0.01 * range) ** 2, (0.03 * range) ** 2];
   const smooth = (of: (i: number) => number): Float64Array =>
@@ -171,10 +170,7 @@ export function hog(map: HostArray, options: HogOptions = {}): Float64Array {
   const plane = planeOf(map);
   const side = Math.min(plane.height, plane.width);
   const { orientations = 9, block = 3, cell = Math.max(1, Math.min(8, Math.floor(side / block))) } = options;
-  for (const [name, value] of Object.entries({ orientations, cell, block })) {
-    if (!Number.isInteger(value) || value < 1)
-      throw new ArgumentError(`hog: ${name} must be a whole number > 0, got ${value}`);
-  }
+  for (const [name, value] of Object.entries({ orientations, cell, block })) assertWhole(`hog: ${name}`, value, 1);
   const [down, across] = [Math.floor(plane.height / cell), Math.floor(plane.width / cell)];
   if (Math.min(down, across) < block)
     throw new ArgumentError(

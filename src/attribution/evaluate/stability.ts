@@ -1,6 +1,6 @@
 // Whether attributions stay as they are when the input hardly changes.
 import { hostArray, type HostArray } from "../../tensor/host.ts";
-import { assertPositive, assertWhole } from "../checks.ts";
+import { assertPositive, assertWhole } from "../../tensor/checks.ts";
 import { randomNumbers } from "../baselines.ts";
 import { rowsOf, type PerExample } from "./subject.ts";
 

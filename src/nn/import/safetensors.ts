@@ -36,7 +36,7 @@ const half = (widen: (bits: number) => number, narrow: (value: number) => number
   write: (data) => new Uint8Array(Uint16Array.from(data as Float32Array, narrow).buffer),
 });
 
-const codecs: Readonly<Record<SafetensorsDType, Codec>> = {
+export const codecs: Readonly<Record<SafetensorsDType, Codec>> = {
   F64: plain(8, Float64Array),
   F32: plain(4, Float32Array),
   I64: plain(8, BigInt64Array),
@@ -113,11 +113,8 @@ export function writeSafetensors(
   let end = 0;
   const parts = entries.map(([name, { shape, dtype, data }]) => {
     if (name === "__metadata__") throw new ArgumentError('safetensors: no tensor can be called "__metadata__"');
-    if (numel(shape) !== data.length) {
-      throw new ArgumentError(
-        `safetensors: "${name}" has shape ${formatShape(shape)} (${numel(shape)} elements), but ${data.length} elements`,
-      );
-    }
+    if (numel(shape) !== data.length)
+      throw new ArgumentError(`safetensors: "${name}" has shape ${formatShape(shape)}, but ${data.length} elements`);
     const part = codecs[dtype].write(data);
     header[name] = { dtype, shape, data_offsets: [end, (end += part.length)] };
     return part;
@@ -152,8 +149,7 @@ function parse(source: ArrayBuffer | Uint8Array): { header: Record<string, unkno
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (length > MAX_HEADER || Number(length) > bytes.length - 8) {
     throw new FormatError(
-      `safetensors: the header should have ${length} bytes, but the file has ${bytes.length - 8} after the length; ` +
-        "it is cut short or of another format",
+      `safetensors: a header of ${length} bytes does not fit a file of ${bytes.length}; it is cut short or of another format`,
     );
   }
   const end = 8 + Number(length);
@@ -165,9 +161,9 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new FormatError("safetensors: the header is not JSON; the file is damaged or of another format", { cause });
+    throw new FormatError("safetensors: the header is not JSON", { cause });
   }
-  if (!isObject(header)) throw new FormatError("safetensors: the header must be a JSON object of tensors by name");
+  if (!isObject(header)) throw new FormatError("safetensors: the header must be a JSON object");
   return header;
 }
 
@@ -194,14 +190,12 @@ function checkInfo(name: string, info: unknown, size: number): Info {
   }
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > size) {
-    return fail(
-      `should occupy bytes ${begin} to ${end}, but the file has ${size} bytes of tensors; it is cut short or damaged`,
-    );
+    return fail(`should occupy bytes ${begin} to ${end}, but there are ${size} bytes of tensors`);
   }
   const bytes = numel(shape) * codecs[dtype as SafetensorsDType].bytes;
   if (bytes !== end - begin) {
     return fail(
-      `has shape ${formatShape(shape)} and dtype ${dtype}, ${bytes} bytes, but its offsets ${begin} to ${end} span ${end - begin}`,
+      `has shape ${formatShape(shape)} and dtype ${dtype}, ${bytes} bytes, but its offsets span ${end - begin}`,
     );
   }
   return { name, dtype: dtype as SafetensorsDType, shape, begin, end };
@@ -215,16 +209,14 @@ function checkCover(infos: readonly Info[], size: number): void {
     if (begin !== covered) {
       throw new FormatError(
         `safetensors: tensor "${name}" begins at byte ${begin}, but ${previous} ends at ${covered}; ` +
-          (begin < covered ? "tensors must not overlap" : "there must be no gap"),
+          "there must be no gap, and no overlap",
       );
     }
     covered = end;
     previous = `"${name}"`;
   }
   if (covered !== size) {
-    throw new FormatError(
-      `safetensors: the tensors take ${covered} bytes, but the file has ${size}; the rest belongs to no tensor`,
-    );
+    throw new FormatError(`safetensors: the tensors take ${covered} bytes, but the file has ${size}`);
   }
 }
 
@@ -237,6 +229,6 @@ function isObject(x: unknown): x is Record<string, unknown> {
   return typeof x === "object" && x !== null && !Array.isArray(x);
 }
 
-function isSizes(x: unknown): x is number[] {
+export function isSizes(x: unknown): x is number[] {
   return Array.isArray(x) && x.every((length) => Number.isSafeInteger(length) && (length as number) >= 0);
 }

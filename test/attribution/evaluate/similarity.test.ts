@@ -121,7 +121,7 @@ describe("structural similarity", () => {
       ),
     ).toThrow("[26, 31] and [26, 30]");
     expect(() => ssim(hostArray([1, 2]), hostArray([1, 2]))).toThrow("expected a map [H, W] or [C, H, W], got [2]");
-    expect(() => ssim(a, b, { radius: 13 })).toThrow("radius a whole number from 0 to 12");
+    expect(() => ssim(a, b, { radius: 13 })).toThrow("radius: expected a whole number from 0 to 12");
     expect(() => ssim(a, b, { sigma: 0 })).toThrow("sigma must be > 0");
   });
 });
@@ -163,7 +163,7 @@ describe("histograms of oriented gradients", () => {
 
   test("refuse blocks that do not fit", () => {
     expect(() => hog(a, { cell: 9 })).toThrow("a block of 27 pixels does not fit [26, 31]");
-    expect(() => hog(a, { orientations: 0 })).toThrow("orientations must be a whole number > 0");
+    expect(() => hog(a, { orientations: 0 })).toThrow("orientations: expected a whole number >= 1");
     expect(() => hog(map(2, 9, () => 0))).toThrow("does not fit [2, 9]");
   });
 });

@@ -72,19 +72,13 @@ const product: Operator = (call) => {
   return laid(activated(call, withBias));
 };
 
-const maxPool: Operator = (call) =>
-  picture(
-    maxPool2d(pictureInput(call, 0), {
-      kernel: window(call, "ksize"),
-      stride: window(call, "strides"),
-      padding: paddingRule(call),
-    }),
-  );
-
-const averagePool: Operator = (call) => {
-  const options = { kernel: window(call, "ksize"), stride: window(call, "strides"), padding: paddingRule(call) };
-  return picture(avgPool2d(pictureInput(call, 0), { ...options, countIncludePad: false }));
-};
+const pooling =
+  (average: boolean): Operator =>
+  (call) => {
+    const options = { kernel: window(call, "ksize"), stride: window(call, "strides"), padding: paddingRule(call) };
+    const x = pictureInput(call, 0);
+    return picture(average ? avgPool2d(x, { ...options, countIncludePad: false }) : maxPool2d(x, options));
+  };
 
 const batchNormalization: Operator = (call) => {
   const [scale, offset, mean, variance] = [1, 2, 3, 4].map((i) => constant(call, i)) as [
@@ -103,24 +97,10 @@ export const reduction =
   (call) => {
     const x = laidInput(call, 0);
     const axes = normalizeAxes(call.node.op, numbers(call, 1), x.value.shape.length);
-    if (flag(call, "keep_dims"))
-      return {
-        ...x,
-        value: reduce(
-          x.value,
-          axes.map((axis) => storedAxis(x, axis)),
-          { keepDims: true },
-        ),
-      };
-    const inOrder = x.picture && axes.includes(1) && axes.includes(2);
-    return laid(
-      inOrder
-        ? reduce(
-            x.value,
-            axes.map((axis) => storedAxis(x, axis)),
-          )
-        : reduce(asFile(x), axes),
-    );
+    const keepDims = flag(call, "keep_dims");
+    if (!keepDims && !(axes.includes(1) && axes.includes(2))) return laid(reduce(asFile(x), axes));
+    const stored = axes.map((axis) => storedAxis(x, axis));
+    return { value: reduce(x.value, stored, { keepDims }), picture: keepDims && x.picture };
   };
 
 const alongLast =
@@ -152,8 +132,8 @@ export const layerOperators: Readonly<Record<string, Operator>> = {
   MatMul: product,
   _FusedMatMul: product,
   BatchMatMulV2: product,
-  MaxPool: maxPool,
-  AvgPool: averagePool,
+  MaxPool: pooling(false),
+  AvgPool: pooling(true),
   FusedBatchNorm: batchNormalization,
   FusedBatchNormV3: batchNormalization,
   Mean: reduction(ops.mean),

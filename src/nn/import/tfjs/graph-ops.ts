@@ -29,12 +29,6 @@ function binary(emit: (a: Operand, b: Operand) => Value, known?: (a: number, b: 
   };
 }
 
-const reshape: Operator = (call) => {
-  const x = item(call, 0);
-  const shape = resolveShape(`Reshape "${call.node.name}"`, numel(fileShape(x)), numbers(call, 1));
-  return isConstant(x) ? constantOf(x.data, shape, x.dtype) : laid(ops.reshape(asFile(x), shape));
-};
-
 const reshapedTo =
   (shapeOf: (call: Call, shape: Shape) => Shape): Operator =>
   (call) => {
@@ -42,6 +36,9 @@ const reshapedTo =
     const shape = shapeOf(call, fileShape(x));
     return isConstant(x) ? constantOf(x.data, shape, x.dtype) : laid(ops.reshape(asFile(x), shape));
   };
+
+const resolved = (call: Call, shape: Shape): Shape =>
+  resolveShape(`Reshape "${call.node.name}"`, numel(shape), numbers(call, 1));
 
 const squeezed = (call: Call, shape: Shape): Shape => {
   const drop = ints(call, "squeeze_dims").map((axis) => normalizeAxis("Squeeze", axis, shape.length));
@@ -159,7 +156,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     Sigmoid: unary(ops.sigmoid),
     Tanh: unary(ops.tanh),
     Softplus: unary((x) => ops.softplus(x)),
-    Reshape: reshape,
+    Reshape: reshapedTo(resolved),
     Squeeze: reshapedTo(squeezed),
     ExpandDims: reshapedTo(expanded),
     ConcatV2: concat,

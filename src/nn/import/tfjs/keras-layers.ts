@@ -26,11 +26,11 @@ export interface LayerCall {
 
 export type Layer = (call: LayerCall) => Laid;
 
-function fail(call: LayerCall, problem: string): never {
+export function fail(call: LayerCall, problem: string): never {
   throw new FormatError(`tfjs: ${call.className} layer "${call.name}" ${problem}`);
 }
 
-const only = (call: LayerCall): Laid => call.inputs[0] ?? fail(call, "has no input");
+export const only = (call: LayerCall): Laid => call.inputs[0] ?? fail(call, "has no input");
 const needed = (call: LayerCall, kind: string): Constant =>
   call.weight(kind) ?? fail(call, `lacks its weight "${kind}"`);
 const number = (call: LayerCall, name: string, otherwise: number): number =>

@@ -4,7 +4,7 @@ import { formatShape, numel, type Shape } from "../../../tensor/shape.ts";
 import type { DType } from "../../../tensor/dtype.ts";
 import type { Constant } from "../constant.ts";
 import { isInside } from "../inside.ts";
-import { f16ToNumber, plainBytes } from "../safetensors.ts";
+import { codecs, isSizes, plainBytes } from "../safetensors.ts";
 
 /** All shards one after the other, or a function that gives the bytes of a shard by its path in the manifest. */
 export type TfjsWeights = ArrayBuffer | Uint8Array | ((path: string) => Promise<ArrayBuffer | Uint8Array>);
@@ -21,15 +21,19 @@ export interface WeightGroup {
   readonly weights: readonly WeightSpec[];
 }
 
-const stored: Readonly<Record<string, { bytes: number; read: (bytes: Uint8Array<ArrayBuffer>) => ArrayLike<number> }>> =
-  {
-    float32: { bytes: 4, read: (b) => new Float32Array(b.slice().buffer) },
-    int32: { bytes: 4, read: (b) => new Int32Array(b.slice().buffer) },
-    uint16: { bytes: 2, read: (b) => new Uint16Array(b.slice().buffer) },
-    uint8: { bytes: 1, read: (b) => b },
-    bool: { bytes: 1, read: (b) => b },
-    float16: { bytes: 2, read: (b) => Float32Array.from(new Uint16Array(b.slice().buffer), f16ToNumber) },
-  };
+interface Stored {
+  readonly bytes: number;
+  readonly read: (bytes: Uint8Array<ArrayBuffer>) => ArrayLike<number | bigint>;
+}
+
+const stored: Readonly<Record<string, Stored>> = {
+  float32: codecs.F32,
+  int32: codecs.I32,
+  uint16: { bytes: 2, read: (b) => new Uint16Array(b.slice().buffer) },
+  uint8: codecs.U8,
+  bool: codecs.U8,
+  float16: codecs.F16,
+};
 
 const dtypes: Readonly<Record<string, DType>> = { float32: "f32", int32: "i32", bool: "bool" };
 
@@ -80,7 +84,7 @@ function checkManifest(groups: unknown): asserts groups is readonly WeightGroup[
       if (typeof spec?.name !== "string") fail("has a weight without a name");
       const { name, shape, quantization } = spec;
       const { scale = 1, min = 0 } = quantization ?? {};
-      if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n >= 0))
+      if (!isSizes(shape))
         fail(`gives weight "${name}" the shape ${JSON.stringify(shape)}; expected whole numbers >= 0`);
       if (!Number.isFinite(scale) || !Number.isFinite(min))
         fail(`quantises weight "${name}" with scale ${scale} and min ${min}; expected numbers`);
@@ -103,10 +107,10 @@ function readWeight(
   const size = numel(shape) * codec.bytes;
   if (at + size > bytes.length) {
     throw new FormatError(
-      `tfjs: weight "${name}" ${formatShape(shape)} should occupy bytes ${at} to ${at + size}, but there are ${bytes.length}; the file is cut short`,
+      `tfjs: weight "${name}" ${formatShape(shape)} should occupy bytes ${at} to ${at + size} of ${bytes.length}; the file is cut short`,
     );
   }
-  const elements = codec.read(bytes.subarray(at, at + size));
+  const elements = codec.read(bytes.subarray(at, at + size)) as ArrayLike<number>;
   const { scale = 1, min = 0 } = q ?? {};
   const affine = q && q.dtype !== "float16";
   const data =
