@@ -13,6 +13,8 @@ import type { LaneRead } from "./lanes.ts";
 const STORED_TYPE: Record<DType, string> = { f32: "f32", i32: "i32", bool: "u32" };
 /** Stands for the component in code that is repeated for each of four lanes. */
 const LANE = "\u00a7";
+/** Stands for 0 or 1 in code that is repeated for each two lanes. */
+const PAIR = "\u00b6";
 const ZERO: Record<DType, string> = { f32: "0.0", i32: "0i", bool: "false" };
 
 /** Bindings, uniforms and helper functions shared by all functions generated into one module. */
@@ -90,8 +92,14 @@ export class Emitter {
 /** The body of one generated function: binds values to names, each computed once per position. */
 export class Scope implements IndexContext {
   readonly lines: string[] = [];
-  /** What differs between four lanes; one copy for each goes behind `lines`. */
+  /** What differs between four lanes, and between two pairs of them; a copy for each goes behind `lines`. */
   readonly #perLane: string[] = [];
+  readonly #perPair: (readonly [name: string, expression: string])[] = [];
+  /** What is the same in both pairs, although its position is computed for each. */
+  readonly #inBoth = new Set<string>();
+  /** Flat position of the element that is computed, or of the first of those that share what they read. */
+  readonly #position: string;
+  readonly second: string;
   readonly #names = new Map<string, string>();
   readonly #values = new Map<string, string>();
   #viewed: Node | undefined;
@@ -108,6 +116,9 @@ export class Scope implements IndexContext {
     this.#emitter = emitter;
     this.#given = given;
     this.#lanes = lanes;
+    const pairs = lanes !== undefined && [...lanes.values()].includes("pair");
+    this.#position = pairs ? this.let(`i + 2u * ${PAIR}u`) : "i";
+    this.second = pairs ? ` + vec4<u32>(0u, 1u, 0u, 1u).${LANE}` : "";
   }
 
   u32(key: string, value: number): string {
@@ -117,10 +128,12 @@ export class Scope implements IndexContext {
   let(expression: string): string {
     let name = this.#names.get(expression);
     if (!name) {
-      const differs = expression.includes(LANE);
-      name = `v${this.#names.size}${differs ? LANE : ""}`;
+      const perLane = expression.includes(LANE);
+      const perPair = !perLane && expression.includes(PAIR);
+      name = `v${this.#names.size}${perLane ? LANE : perPair ? `_${PAIR}` : ""}`;
       this.#names.set(expression, name);
-      (differs ? this.#perLane : this.lines).push(`let ${name} = ${expression};`);
+      if (perPair) this.#perPair.push([name, expression]);
+      else (perLane ? this.#perLane : this.lines).push(`let ${name} = ${expression};`);
     }
     return name;
   }
@@ -159,13 +172,20 @@ export class Scope implements IndexContext {
 
   #read(storage: Node, at: Index): string {
     const name = this.#emitter.sourceName(storage);
-    if (this.#lanes?.get(storage) !== "each") {
-      // The prologue of the same kernel may read it four elements at a time.
-      const [whole, component] = this.#emitter.isWide(storage) ? [" >> 2u", `[${at.flat()} & 3u]`] : ["", ""];
-      return `${name}[${at.flat()}${whole}]${component}`;
+    const kind = this.#lanes?.get(storage);
+    if (kind === "each") {
+      this.#emitter.widen(storage);
+      const four = this.let(`${name}[${at.flat()} >> 2u]`);
+      this.#inBoth.add(four);
+      return `${four}.${LANE}`;
     }
-    this.#emitter.widen(storage);
-    return `${this.let(`${name}[${at.flat()} >> 2u]`)}.${LANE}`;
+    // The prologue of the same kernel may read it four elements at a time.
+    const [whole, component] = this.#emitter.isWide(storage) ? [" >> 2u", `[${at.flat()} & 3u]`] : ["", ""];
+    const load = `${name}[${at.flat()}${whole}]${component}`;
+    if (kind !== "same" || !this.second) return load;
+    const one = this.let(load);
+    this.#inBoth.add(one);
+    return one;
   }
 
   #view(node: Node, at: Index): string {
@@ -205,22 +225,29 @@ export class Scope implements IndexContext {
 
   /** The element at flat position `i`; or the four from there on, as a vector. */
   loaded(node: Node): string {
-    const value = this.value(node, Index.ofFlat(node.shape, "i", this));
+    const value = this.value(node, Index.ofFlat(node.shape, this.#position, this));
     return this.isWide ? this.#fourOf(value, "f32") : value;
   }
 
   /** Ends the code that differs between lanes, and gives a vector of one value of each. */
   #fourOf(value: string, type: string): string {
     const lanes = [..."xyzw"];
-    const copies = this.#perLane.splice(0);
-    lanes.forEach((lane) => this.lines.push(...copies.map((line) => line.replaceAll(LANE, lane))));
-    return `vec4<${type}>(${lanes.map((lane) => value.replaceAll(LANE, lane)).join(", ")})`;
+    const forPair = (line: string, pair: number): string => line.replaceAll(PAIR, `${pair}`);
+    const forLane = (line: string, lane: number): string => forPair(line, lane >> 1).replaceAll(LANE, lanes[lane]!);
+    const [pairs, copies] = [this.#perPair.splice(0), this.#perLane.splice(0)];
+    for (const [name, expression] of pairs) {
+      const [first, second] = [0, 1].map((pair) => forPair(`let ${name} = `, pair)) as [string, string];
+      this.lines.push(`${first}${forPair(expression, 0)};`);
+      this.lines.push(`${second}${this.#inBoth.has(name) ? forPair(name, 0) : forPair(expression, 1)};`);
+    }
+    lanes.forEach((_, lane) => this.lines.push(...copies.map((line) => forLane(line, lane))));
+    return `vec4<${type}>(${lanes.map((_, lane) => forLane(value, lane)).join(", ")})`;
   }
 
   /** Stores the elements of several nodes, all of one size, at the flat positions from `i` to `i + 3`. */
   storeLanes(nodes: readonly Node[]): void {
     const values = nodes.map((node) => {
-      const value = this.value(node, Index.ofFlat(node.shape, "i", this));
+      const value = this.value(node, Index.ofFlat(node.shape, this.#position, this));
       return node.dtype === "bool" ? `select(0u, 1u, ${value})` : value;
     });
     nodes.forEach((node, target) => {

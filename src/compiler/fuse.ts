@@ -34,7 +34,7 @@ export interface Fusion {
 /** Above this many operations per element a value shared by several kernels is stored rather than recomputed. */
 const RECOMPUTE = 6;
 /** Up to this many, a pass of its own over the elements takes well below a millisecond on a software adapter. */
-const FEW_ELEMENTS = 65_536;
+const FEW_ELEMENTS = 131_072;
 /** From so many places on, dispatches cost more than one more pipeline. */
 const MANY_PLACES = 8;
 
@@ -232,8 +232,7 @@ function findHost(
     if (!part && numel(group.roots[0]!.shape) !== numel(root.shape)) return false;
     if (
       kernel &&
-      (kernel.dtype !== "f32" ||
-        (kernel.primitive.lowering.kind === "kernel" && kernel.primitive.lowering.epilogue === false) ||
+      ((kernel.primitive.lowering.kind === "kernel" && kernel.primitive.lowering.epilogue === false) ||
         (!part && isLong(kernel) && alone.has(root)))
     )
       return false;

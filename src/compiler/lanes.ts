@@ -10,14 +10,14 @@ import { slicePrimitive } from "../kernels/slice.ts";
 /** Elements per invocation. */
 export const LANES = 4;
 
-/** What four neighbouring results read of a buffer: four neighbouring elements, or one and the same. */
-export type LaneRead = "each" | "same";
+/** What four neighbouring results read of a buffer: four neighbouring elements, one and the same, or one for every two. */
+export type LaneRead = "each" | "same" | "pair";
 
 /** Estimated operations per element beyond which four copies of the code would be too long. */
 const LONG_CODE = 60;
 
 /**
- * How every buffer is read, if all reads of all roots are of one of the two kinds; else undefined.
+ * How every buffer is read, if all reads of all roots are of one of these kinds; else undefined.
  * @param storageOf the node whose buffer holds a node's elements, or undefined if it is computed in place
  * @param asArguments whether the roots are arguments of a kernel, which may be in memory themselves
  */
@@ -41,14 +41,14 @@ export function laneReads(
     return Boolean(storage) || is(node, fillPrimitive) || visitInputs(node, kind);
   };
   const visitInputs = (node: Node, kind: LaneRead): boolean => {
-    const next = kind === "same" ? kind : below(node);
+    const next = kind === "each" ? below(node) : kind;
     return next !== undefined && node.inputs.every((x) => visit(x, next));
   };
   const fits = roots.every((root) => (asArguments ? visit(root, "each") : visitInputs(root, "each")));
   return fits && cost <= LONG_CODE ? reads : undefined;
 }
 
-/** What four neighbouring elements of a node read of its inputs; undefined if neither four neighbours nor one element. */
+/** What four neighbouring elements of a node read of its inputs; undefined if it is none of {@link LaneRead}. */
 function below(node: Node): LaneRead | undefined {
   const { lowering } = node.primitive;
   if (lowering.kind === "elementwise" || is(node, reshapePrimitive)) return "each";
@@ -57,6 +57,7 @@ function below(node: Node): LaneRead | undefined {
     const whole = steps.every((step) => step === 1) && keepsGroups(node.inputs[0]!.shape, node.shape, starts);
     return whole ? "each" : undefined;
   }
+  if (lowering.kind === "view" && lowering.pairs?.(node)) return "pair";
   return is(node, broadcastPrimitive) ? broadcastRead(node.inputs[0]!.shape, node.shape) : undefined;
 }
 

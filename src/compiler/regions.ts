@@ -48,12 +48,14 @@ export class Regions {
       if (old) old.flat &&= flat;
       else merged.set(read, { node: read, flat });
     };
-    const keepsPosition = node.primitive.lowering.kind === "elementwise" || is(node, reshapePrimitive);
-    for (const x of node.inputs) {
+    const { lowering } = node.primitive;
+    node.inputs.forEach((x, i) => {
+      const inPlace = lowering.kind === "view" ? lowering.inPlace?.(node, i) : lowering.kind === "elementwise";
+      const keepsPosition = inPlace || is(node, reshapePrimitive);
       const storage = this.storageOf(x);
       if (storage) add(storage, keepsPosition);
       else this.reads(x).forEach((r) => add(r.node, r.flat && keepsPosition));
-    }
+    });
     const result = [...merged.values()];
     this.#known.set(node, result);
     return result;

@@ -186,7 +186,7 @@ function inlineEpilogue(text: string, emitter: Emitter, kernel: Node, fused: rea
   const scope = new Scope(emitter, new Map([[kernel, "v"]]));
   scope.store(fused, numel(kernel.shape));
   const raw = keep ? "out[i] = v; " : "";
-  const body = `fn store(i: u32, v: f32) { ${raw}${scope.lines.join(" ")} }`;
+  const body = `fn store(i: u32, v: ${kernel.dtype}) { ${raw}${scope.lines.join(" ")} }`;
   const unbound = keep
     ? text
     : replaceOnce(
@@ -195,7 +195,7 @@ function inlineEpilogue(text: string, emitter: Emitter, kernel: Node, fused: rea
         /@group\(0\) ?@binding\(\d+\) ?var<storage, ?read_write> ?out: ?array<\w+>;/,
         "",
       );
-  return replaceOnce(kernel.primitive.name, unbound, /fn store\(i: ?u32, ?v: ?f32\) ?\{[^}]*\}/, body);
+  return replaceOnce(kernel.primitive.name, unbound, /fn store\(i: ?u32, ?v: ?\w+\) ?\{[^}]*\}/, body);
 }
 
 function replaceOnce(kernel: string, text: string, pattern: RegExp, replacement: string): string {

@@ -14,6 +14,8 @@ export interface IndexContext {
   u32(key: string, value: number): string;
   /** Binds an expression to a name (once for equal text). */
   let(expression: string): string;
+  /** What to add to the position of an element to get the one computed, where two share what they read; else empty. */
+  readonly second: string;
   /** The element of argument `argument` (an i32 or bool one, for gathers) at an index. */
   load(argument: number, index: Index): string;
 }

@@ -69,6 +69,10 @@ export interface ViewLowering<A extends Attrs> {
   readonly kind: "view";
   /** Sources in order; the first whose condition holds gives the element, 0 where none does. */
   pieces(node: Node<A>, at: Index, context: IndexContext): readonly Piece[];
+  /** Whether it reads an argument at the very position of its result, and nowhere else. Default false. */
+  inPlace?(node: Node<A>, argument: number): boolean;
+  /** Whether elements 2 j and 2 j + 1 read the same; `pieces` then adds `context.second` to the position of the first. */
+  pairs?(node: Node<A>): boolean;
   /** If it takes neighbouring positions of one axis and all of the others: that axis and the first position. */
   cut?(node: Node<A>): { readonly axis: number; readonly start: number } | undefined;
 }

@@ -49,6 +49,8 @@ const QUAD = 4;
 const QUAD_RUNS = 2;
 /** Outputs that a weight gradient takes at once. */
 const PAIR = 2;
+/** So many operations take a fraction of a millisecond with any kernel. */
+const FEW_FLOPS = 2e6;
 /** Taps of a row that these kernels can take at once. */
 const MOST_TAPS = 5;
 const tiles = (n: number, size: number): number => Math.ceil(n / size);
@@ -104,12 +106,14 @@ export function dataCall(
   const LANES = lanesOf(software);
   const phases = lead * groups * y.phases * x.phases;
   const runs = s.images * y.runs * x.runs;
+  // The little that a network has to do for one channel of its input takes less time than one more pipeline.
+  const single = m === 1 && !(software && groups === 1 && flops <= FEW_FLOPS);
   const tile = (TM: number, RUNS: number): KernelCall => ({
-    wgsl: `${conv_taps}\n${m === 1 ? conv_single : conv_slide}`,
+    wgsl: `${conv_taps}\n${single ? conv_single : conv_slide}`,
     uniforms,
     workgroups: tiles(phases * tiles(m, TM) * tiles(runs, RUNS), LANES),
     flops,
-    constants: { ...(m > 1 && { TM }), RUNS, TAPS, SPARE, LANES },
+    constants: { ...(!single && { TM }), RUNS, TAPS, SPARE, LANES },
   });
   const inQuads = (TM: number, RUNS: number): KernelCall => ({
     ...tile(TM, RUNS),
@@ -118,14 +122,14 @@ export function dataCall(
     constants: { TM, RUNS, TAPS, SPARE, LANES: 4, QUADS: 1 },
     needs: "quads",
   });
-  const TM = channelsOf(m);
+  const TM = single ? 1 : channelsOf(m);
   if (!software) return tile(TM, 2);
-  const best = quads && m > 1 ? inQuads(TM, QUAD_RUNS) : tile(TM, mostRuns(TM, TAPS));
+  const best = quads && !single ? inQuads(TM, QUAD_RUNS) : tile(TM, mostRuns(TM, TAPS));
   return { ...best, quick: tile(Math.min(TM, 4), 1) };
 }
 
-/** Output channels of an invocation. */
-const channelsOf = (m: number): number => (m === 1 ? 1 : m <= 4 ? 4 : 8);
+/** Output channels of an invocation: with 6 of them, fewer may be beyond the last. */
+const channelsOf = (m: number): number => (m <= 4 ? 4 : 6 * tiles(m, 6) < 8 * tiles(m, 8) ? 6 : 8);
 const lanesOf = (software: boolean): number => (software ? FEW_LANES : LANES);
 
 /**

@@ -9,6 +9,7 @@ import { primitive, type KernelCall, type Primitive } from "../graph/primitive.t
 import { broadcastTo } from "./broadcast.ts";
 import { reshape } from "./movement.ts";
 import { max, mean } from "./reduce.ts";
+import argmax_pairs from "./wgsl/argmax_pairs.wgsl";
 import argmax_window from "./wgsl/argmax_window.wgsl";
 import avg_pool from "./wgsl/avg_pool.wgsl";
 import avg_pool_grad from "./wgsl/avg_pool_grad.wgsl";
@@ -57,6 +58,18 @@ function kernelCall(wgsl: string, node: Node<PoolAttrs>, extra: readonly number[
 
 // ---- maximum -------------------------------------------------------------------------------------------------------
 
+/** Whether windows are 2 x 2, lie inside, and start in even columns of rows of even length: rows are loaded as pairs then. */
+const ofPairs = ({ kernel, stride, padding, dilation, input, output }: PoolAttrs): boolean =>
+  [0, 1].every(
+    (axis) =>
+      kernel[axis] === 2 &&
+      dilation[axis] === 1 &&
+      padding[axis] === 0 &&
+      (output[axis]! - 1) * stride[axis]! + 2 <= input[axis]!,
+  ) &&
+  stride[1] % 2 === 0 &&
+  input[1] % 2 === 0;
+
 /** x [..., H, W] -> i32 [..., oh, ow]: position y W + x of the first maximum of each window in its plane; a NaN wins. */
 export const argmaxWindowPrimitive: Primitive<PoolAttrs> = /* @__PURE__ */ primitive<PoolAttrs>({
   name: "argmaxWindow",
@@ -66,8 +79,7 @@ export const argmaxWindowPrimitive: Primitive<PoolAttrs> = /* @__PURE__ */ primi
   },
   lowering: {
     kind: "kernel",
-    call: (node) => kernelCall(argmax_window, node, [], numel(node.attrs.kernel)),
-    epilogue: false,
+    call: (node) => kernelCall(ofPairs(node.attrs) ? argmax_pairs : argmax_window, node, [], numel(node.attrs.kernel)),
     positions: true,
   },
   kink: true,
@@ -127,6 +139,7 @@ export const gatherWindowPrimitive: Primitive<PoolAttrs> = /* @__PURE__ */ primi
       const source = context.let(`${plane} * ${context.u32(`${tag} input plane`, numel(input))} + ${chosen}`);
       return [{ argument: 0, index: Index.ofFlat(x!.shape, source, context) }];
     },
+    inPlace: ({ inputs: [x, indices] }, argument) => argument === 1 && planes(indices!) === planes(x!),
   },
   multilinear: true,
   transpose: (ct, node) => apply(scatterWindowPrimitive, [ct, node.inputs[1]!], node.attrs),
@@ -175,9 +188,11 @@ const placeWindowPrimitive: Primitive<PoolAttrs> = /* @__PURE__ */ primitive<Poo
       });
       const own = lead.slice(lead.length - indices!.shape.length + 2);
       const chosen = context.load(1, Index.ofAxes(indices!.shape, [...own, row!, column!], context));
-      const when = `u32(${chosen}) == ${y} * ${context.u32("window width", input[1])} + ${x}`;
+      const position = `${y} * ${context.u32("window width", input[1])} + ${x}${context.second}`;
+      const when = `u32(${chosen}) == ${position}`;
       return [{ argument: 0, index: Index.ofAxes(ct!.shape, [...lead, row!, column!], context), when }];
     },
+    pairs: ({ attrs: { input, stride, padding } }) => [input[1], stride[1], padding[1]].every((n) => n % 2 === 0),
   },
   batch: batchWindow(() => placeWindowPrimitive),
 });

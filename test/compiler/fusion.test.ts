@@ -57,8 +57,8 @@ describe("dispatches", () => {
       [3],
     ],
     [
-      "convolution, relu, pool (where the maximum is, then what it is)",
-      3,
+      "convolution, relu, pool (where the maximum is, and what it is)",
+      2,
       (x, k) => maxPool2d(relu(conv2d(x, k)), { kernel: 2 }),
       [1, 2, 6, 6],
       [3, 2, 3, 3],

@@ -46,6 +46,7 @@ const CASES: Record<string, Case> = {
   "depthwise 3x3": { x: [2, 5, 7, 9], w: [5, 1, 3, 3], groups: 5, padding: 1 },
   "depthwise 5x5 stride 2, multiplier 2": { x: [1, 3, 9, 11], w: [6, 1, 5, 5], groups: 3, stride: 2, padding: "same" },
   "depthwise dilation 2": { x: [1, 3, 8, 8], w: [3, 1, 3, 3], groups: 3, dilation: 2, padding: "sameLower" },
+  "to one channel, 5x5, much": { x: [20, 6, 32, 32], w: [1, 6, 5, 5], padding: 2 },
   "one channel, 5x5": { x: [3, 1, 12, 12], w: [6, 1, 5, 5] },
   "depthwise stride 3, kernel 2: outputs without taps": { x: [1, 3, 8, 11], w: [3, 1, 2, 2], groups: 3, stride: 3 },
   "depthwise stride 2, dilation 2": {
@@ -252,6 +253,8 @@ describe("quick kernels", () => {
 
 describe("kernels", () => {
   const SIZES: ConvSizes = { images: 2, outChannels: 16, inChannels: 3, output: [12, 12], planes: [1, 1] };
+  /** One output channel, with many operations. */
+  const MUCH = { images: 1000, outChannels: 1 };
   const constantsOf = (
     entry: Omit<Case, "x">,
     sizes: Partial<ConvSizes>,
@@ -275,12 +278,7 @@ describe("kernels", () => {
     const shared = { LANES: 4, QUADS: 1, RUNS: 2, SPARE: 0 };
     expect(constantsOf(three!, {}, false, true, true)).toEqual({ ...shared, TM: 8, TAPS: 3 });
     expect(constantsOf(five!, {}, true, true, true)).toEqual({ ...shared, TM: 4, TAPS: 5 });
-    expect(constantsOf(three!, { outChannels: 1 }, false, true, true)).toEqual({
-      RUNS: 4,
-      TAPS: 3,
-      SPARE: 0,
-      LANES: 8,
-    });
+    expect(constantsOf(three!, MUCH, false, true, true)).toEqual({ RUNS: 4, TAPS: 3, SPARE: 0, LANES: 8 });
   });
 
   test("long rows of taps are taken in turns, strided ones by class", () => {
@@ -289,8 +287,18 @@ describe("kernels", () => {
     expect(constantsOf({ ...three!, stride: 3 }, { output: [4, 4] })).toMatchObject({ TAPS: 1, SPARE: 0 });
   });
 
-  test("a single output channel has a kernel of its own", () => {
-    expect(constantsOf(three!, { outChannels: 1 })).toEqual({ RUNS: 4, TAPS: 3, SPARE: 0, LANES: 8 });
+  test("a single output channel has a kernel of its own, except for the little that takes less time than to build it", () => {
+    const single = { RUNS: 4, TAPS: 3, SPARE: 0, LANES: 8 };
+    expect(constantsOf(three!, MUCH)).toEqual(single);
+    expect(constantsOf(three!, { outChannels: 1 })).toEqual({ ...single, TM: 4 });
+    expect(constantsOf(three!, { outChannels: 1 }, false, false)).toEqual({ ...single, RUNS: 2, LANES: 64 });
+    const depthwise = { w: [3, 1, 3, 3] as const, padding: 1, groups: 3 };
+    expect(constantsOf(depthwise, { outChannels: 1, inChannels: 1 })).toEqual(single);
+  });
+
+  test("tiles of six channels where fewer of them are beyond the last", () => {
+    const rows = (outChannels: number) => constantsOf(three!, { outChannels })["TM"];
+    expect([4, 5, 6, 7, 8, 10, 12, 16, 20].map(rows)).toEqual([4, 6, 6, 8, 8, 6, 6, 8, 8]);
   });
 });
 

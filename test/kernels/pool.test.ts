@@ -6,6 +6,7 @@ import { input } from "../../src/graph/leaves.ts";
 import { is, type Node } from "../../src/graph/node.ts";
 import { reachable } from "../../src/graph/trace.ts";
 import { mul, square } from "../../src/kernels/arithmetic.ts";
+import { relu } from "../../src/kernels/choice.ts";
 import { exp } from "../../src/kernels/functions.ts";
 import {
   argmaxWindowPrimitive,
@@ -153,6 +154,13 @@ describe("maximum, special values", () => {
     return results[0]!;
   }
 
+  test("the same in rows of odd length", async () => {
+    const data = [1, 3, 3, 3, 9, 0, 0, 5, 5, 9, -Infinity, NaN, 1, 2, 9, -Infinity, -Infinity, NaN, 0, 9];
+    const [value, gradient] = await pooled(data, [2, 2, 5], { kernel: 2 });
+    expect(Array.from(value!.data)).toEqual([3, 5, NaN, NaN]);
+    expect(Array.from(gradient!.data).flatMap((v, i) => (v === 0 ? [] : [i]))).toEqual([1, 7, 11, 17]);
+  });
+
   test("of equal elements the first in row-major order gets the derivative", async () => {
     const [value, gradient] = await pooled([1, 3, 3, 3, 0, 0, 5, 5], [2, 4], { kernel: 2 });
     expect(Array.from(value!.data)).toEqual([3, 5]);
@@ -221,6 +229,48 @@ test("cotangents of windows apart are placed by what reads them; of overlapping 
     expect(labels({ kernel: 2 }).join()).not.toContain("scatterWindow");
     expect(labels({ kernel: 3, stride: 2 }).join()).toContain("scatterWindow");
   }));
+
+describe("weighted sums over a batch of gradients through a rectifier and a maximum", () => {
+  const options = { kernel: 2 };
+  const gradients = (x: Node, c: Node) => grad((v: Node) => sum(mul(maxPool2d(relu(v), options), c)))(x);
+  // Four neighbours lie in one row of 8, or in two rows of 6; the last of 5 rows belongs to no window.
+  for (const [name, plane] of [
+    ["rows of 8", [4, 8]],
+    ["rows of 6", [6, 6]],
+    ["5 rows", [5, 4]],
+  ] as const) {
+    test(name, () =>
+      withCleanDevice(async (device) => {
+        const shape = [6, 2, ...plane];
+        const x = random(shape, 1);
+        const c = random(maxPool2d(input(shape), options).shape, 2);
+        const w = hostArray([1, -2, 0.5, 3, 0.25, -1], [6, 1, 1, 1]);
+        const work = (v: Node, ct: Node, weights: Node) => sum(mul(gradients(v, ct), weights), 0);
+        const [total] = await evaluate(device, work, [x, c, w]);
+        const size = plane[0] * plane[1];
+        const truth = new Float64Array(2 * size);
+        const all = windows(attrsOf(maxPool2d(input(shape), options)), true);
+        for (let p = 0; p < 12; p++) {
+          all.forEach(({ taps }, o) => {
+            const at = taps.reduce((a, b) => (x.data[p * size + b]! > x.data[p * size + a]! ? b : a));
+            if (x.data[p * size + at]! <= 0) return;
+            truth[(p % 2) * size + at]! += w.data[p >> 1]! * c.data[p * all.length + o]!;
+          });
+        }
+        expectClose(total!.data, truth);
+        const texts = compile(device, work, [x, c, w]).steps.map(({ wgsl }) => wgsl);
+        expect(texts.some((wgsl) => wgsl.includes("vec4<u32>(0u, 1u, 0u, 1u)"))).toBe(true);
+      }),
+    );
+  }
+
+  test("a maximum writes its positions and its values in one dispatch", () =>
+    withCleanDevice((device) => {
+      const work = (v: Node, c: Node) => [maxPool2d(v, options), gradients(v, c)];
+      const { steps } = compile(device, work, [{ shape: [2, 8, 6] }, { shape: [2, 4, 3] }]);
+      expect(steps.map((step) => step.label).join()).toMatch(/argmaxWindow\+gatherWindow/);
+    }));
+});
 
 describe("global", () => {
   test("mean and maximum over the plane, with and without its axes", () =>

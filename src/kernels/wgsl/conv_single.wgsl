@@ -44,23 +44,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   let plane = rest / dims.groups;
   if (plane >= dims.planes) { return; }
 
-  // Runs beyond the last repeat it; their results are not stored.
-  let run = min(tile + vec4(0u, 1u, 2u, 3u), vec4(all - 1u));
-  let q_x = run % dims.x.runs * 4u;
-  let q_y = run / dims.x.runs % dims.y.runs;
-  let image = run / (dims.x.runs * dims.y.runs);
-
   let ty = taps(dims.y, phase_y, 0u);
-  let y0 = vec4<i32>(q_y * dims.y.pace) + ty.base;
+  let r0 = run(tile, plane, group, ty);
   // Rows of taps that some run needs: all others lie beyond the image.
-  let reach = i32(dims.y.reach);
-  let low = (max(-y0, vec4<i32>()) + reach - 1) / reach;
-  let high = (max(i32(dims.y.extent) - y0, vec4<i32>()) + reach - 1) / reach;
-  let begin = min(min(low.x, low.y), min(low.z, low.w));
-  let end = min(ty.count, max(max(high.x, high.y), max(high.z, high.w)));
-  let in_size = dims.y.extent * dims.x.extent;
-  let in_image = ((plane / dims.in_repeat) % dims.in_planes * dims.images + image) * dims.groups + group;
-  let in_at = in_image * dims.k * in_size;
+  var begin = r0.low;
+  var end = r0.high;
+  var r1 = r0; var r2 = r0; var r3 = r0;
+  if (RUNS > 1u) { r1 = run(tile + 1u, plane, group, ty); begin = min(begin, r1.low); end = max(end, r1.high); }
+  if (RUNS > 2u) { r2 = run(tile + 2u, plane, group, ty); begin = min(begin, r2.low); end = max(end, r2.high); }
+  if (RUNS > 3u) { r3 = run(tile + 3u, plane, group, ty); begin = min(begin, r3.low); end = max(end, r3.high); }
   let w_at = ((plane / dims.w_repeat) % dims.w_planes * dims.groups + group) * dims.w_group;
 
   var c0 = vec4<f32>(); var c1 = vec4<f32>(); var c2 = vec4<f32>(); var c3 = vec4<f32>();
@@ -70,21 +62,18 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     let tx = taps(dims.x, phase_x, turn % dims.x.classes);
     let done = i32(turn / dims.x.classes * TAPS);
     let left = tx.count - done;
-    let x0 = q_x * dims.x.pace + u32(tx.base + done * i32(dims.x.reach));
+    let x0 = u32(tx.base + done * i32(dims.x.reach));
     let first = tx.first + done * tx.step;
     // One loop over channels and rows of taps: each level of loops would copy all accumulators.
     var k = 0u;
     var t = begin;
     for (var i = select(0, i32(dims.k) * (end - begin), left > 0); i > 0; i--) {
-      let y = vec4<u32>(y0 + t * reach);
-      let inside = y < vec4(dims.y.extent);
-      let row = in_at + k * in_size + select(vec4<u32>(), y * dims.x.extent, inside);
       let tap_at = k * dims.w_k + u32((ty.first + t * ty.step) * i32(dims.x.kernel) + first);
       let v = weights(w_at + tap_at, u32(tx.step), left);
-      c0 += block(window(row.x, x0.x, inside.x, left), v);
-      if (RUNS > 1u) { c1 += block(window(row.y, x0.y, inside.y, left), v); }
-      if (RUNS > 2u) { c2 += block(window(row.z, x0.z, inside.z, left), v); }
-      if (RUNS > 3u) { c3 += block(window(row.w, x0.w, inside.w, left), v); }
+      c0 += block(seen(r0, k, t, x0, left), v);
+      if (RUNS > 1u) { c1 += block(seen(r1, k, t, x0, left), v); }
+      if (RUNS > 2u) { c2 += block(seen(r2, k, t, x0, left), v); }
+      if (RUNS > 3u) { c3 += block(seen(r3, k, t, x0, left), v); }
       t++;
       let carry = t == end;
       k += u32(carry);
@@ -95,10 +84,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   // One place that stores, so that a fused epilogue does not appear once for every element of the tile.
   var c = array<vec4<f32>, 4>(c0, c1, c2, c3);
   for (var s = 0u; s < min(RUNS, all - tile); s++) {
-    let out_y = q_y[s] * dims.y.phases + phase_y;
-    let out_x = q_x[s] * dims.x.phases + phase_x;
+    let p = place(tile + s);
+    let out_y = p.y * dims.y.phases + phase_y;
+    let out_x = p.x * dims.x.phases + phase_x;
     if (out_y >= dims.y.outputs) { continue; }
-    let at = (((plane * dims.images + image[s]) * dims.groups + group) * dims.y.outputs + out_y) * dims.x.outputs;
+    let at = (((plane * dims.images + p.image) * dims.groups + group) * dims.y.outputs + out_y) * dims.x.outputs;
     for (var j = 0u; j < 4u; j++) {
       let i = out_x + j * dims.x.phases;
       if (i < dims.x.outputs) { store(at + i, c[s][j]); }

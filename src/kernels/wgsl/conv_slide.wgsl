@@ -12,6 +12,8 @@ const LANES = 64u; // tune
 // 1 where a workgroup is a subgroup of four invocations, which then have the same weights and load a quarter of them each.
 const QUADS = 0u; // tune
 const SIDE = 1u + 3u * QUADS;
+// Blocks of four channels and a run.
+const BLOCKS = (TM + 3u) / 4u * RUNS;
 // Input channels that are summed before they are added to the rest: long sums of single terms would lose digits.
 const BLOCK = 8u;
 // What an invocation of a subgroup of four holds, or the most or least of all: kernels/quads.ts writes these anew.
@@ -61,6 +63,22 @@ fn block(c: mat4x4<f32>, p: Window, v: Weights) -> mat4x4<f32> {
 fn outer(p: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
   return mat4x4<f32>(p * v.x, p * v.y, p * v.z, p * v.w);
 }
+// The same for two channels.
+fn half(s: mat2x4<f32>, p: Window, a: vec2<f32>, b: vec2<f32>, c: vec2<f32>, d: vec2<f32>, e: vec2<f32>) -> mat2x4<f32> {
+  if (TAPS == 1u) { return s + two(p.a, a); }
+  if (TAPS == 2u) { return s + two(p.a, a) + two(p.b, b); }
+  if (TAPS == 3u) { return s + two(p.a, a) + two(p.b, b) + two(p.c, c); }
+  if (TAPS == 4u) { return s + two(p.a, a) + two(p.b, b) + two(p.c, c) + two(p.d, d); }
+  return s + two(p.a, a) + two(p.b, b) + two(p.c, c) + two(p.d, d) + two(p.e, e);
+}
+fn two(p: vec4<f32>, v: vec2<f32>) -> mat2x4<f32> { return mat2x4<f32>(p * v.x, p * v.y); }
+fn third(s: mat2x4<f32>, p: Window, v: Weights) -> mat2x4<f32> {
+  return half(s, p, v.a.xy, v.b.xy, v.c.xy, v.d.xy, v.e.xy);
+}
+fn fourth(s: mat2x4<f32>, p: Window, v: Weights) -> mat2x4<f32> {
+  return half(s, p, v.a.zw, v.b.zw, v.c.zw, v.d.zw, v.e.zw);
+}
+fn joined(a: mat2x4<f32>, b: mat2x4<f32>) -> mat4x4<f32> { return mat4x4<f32>(a[0], a[1], b[0], b[1]); }
 
 @compute @workgroup_size(LANES, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
@@ -77,30 +95,24 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   let plane = rest / dims.groups;
   if (plane >= dims.planes) { return; }
 
-  // Runs beyond the last repeat it; their results are not stored.
-  let run = min(tile + vec4(0u, 1u, 2u, 3u), vec4(all - 1u));
-  let q_x = run % dims.x.runs * 4u;
-  let q_y = run / dims.x.runs % dims.y.runs;
-  let image = run / (dims.x.runs * dims.y.runs);
-
   let ty = taps(dims.y, phase_y, 0u);
-  let y0 = vec4<i32>(q_y * dims.y.pace) + ty.base;
+  let r0 = run(tile, plane, group, ty);
   // Rows of taps that some run needs: all others lie beyond the image.
-  let reach = i32(dims.y.reach);
-  let low = (max(-y0, vec4<i32>()) + reach - 1) / reach;
-  let high = (max(i32(dims.y.extent) - y0, vec4<i32>()) + reach - 1) / reach;
-  let begin = SHARED_MIN(min(min(low.x, low.y), min(low.z, low.w)));
-  let end = SHARED_MAX(min(ty.count, max(max(high.x, high.y), max(high.z, high.w))));
-  let in_size = dims.y.extent * dims.x.extent;
-  let in_image = ((plane / dims.in_repeat) % dims.in_planes * dims.images + image) * dims.groups + group;
-  let in_at = in_image * dims.k * in_size;
+  var begin = r0.low;
+  var end = r0.high;
+  var r1 = r0; var r2 = r0; var r3 = r0;
+  if (RUNS > 1u) { r1 = run(tile + 1u, plane, group, ty); begin = min(begin, r1.low); end = max(end, r1.high); }
+  if (RUNS > 2u) { r2 = run(tile + 2u, plane, group, ty); begin = min(begin, r2.low); end = max(end, r2.high); }
+  if (RUNS > 3u) { r3 = run(tile + 3u, plane, group, ty); begin = min(begin, r3.low); end = max(end, r3.high); }
+  begin = SHARED_MIN(begin);
+  end = SHARED_MAX(end);
   let w_at = ((plane / dims.w_repeat) % dims.w_planes * dims.groups + group) * dims.w_group;
   let top = vec4(dims.m - 1u);
   let own = vec4(0u, 1u, 2u, 3u) + lane * QUADS;
   let w_low = w_at + min(m0 + own, top) * dims.w_m;
   let w_high = w_at + min(m0 + 4u + own, top) * dims.w_m;
 
-  var c = array<mat4x4<f32>, 8>();
+  var c = array<mat4x4<f32>, BLOCKS>();
   // Classes of taps times groups of TAPS of one class.
   let turns = dims.x.classes * ((dims.x.kernel - 1u) / (dims.x.skip * TAPS) + 1u);
   let blocks = (dims.k + BLOCK - 1u) / BLOCK;
@@ -108,59 +120,69 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     let turn = part / blocks;
     // A block holds four outputs in each of its columns, one column for each channel.
     var c00 = mat4x4<f32>(); var c01 = mat4x4<f32>(); var c02 = mat4x4<f32>(); var c03 = mat4x4<f32>();
-    var c10 = mat4x4<f32>(); var c11 = mat4x4<f32>(); var c12 = mat4x4<f32>(); var c13 = mat4x4<f32>();
+    var c10 = mat2x4<f32>(); var c11 = mat2x4<f32>(); var c12 = mat2x4<f32>(); var c13 = mat2x4<f32>();
+    var c20 = mat2x4<f32>(); var c21 = mat2x4<f32>(); var c22 = mat2x4<f32>(); var c23 = mat2x4<f32>();
     let tx = taps(dims.x, phase_x, turn % dims.x.classes);
     let done = i32(turn / dims.x.classes * TAPS);
     let left = tx.count - done;
-    let x0 = q_x * dims.x.pace + u32(tx.base + done * i32(dims.x.reach));
+    let x0 = u32(tx.base + done * i32(dims.x.reach));
     let first = tx.first + done * tx.step;
     // One loop over channels and rows of taps: each level of loops would copy all accumulators.
     var k = part % blocks * BLOCK;
     var t = begin;
     for (var i = select(0, i32(min(BLOCK, dims.k - k)) * (end - begin), left > 0); i > 0; i--) {
-      let y = vec4<u32>(y0 + t * reach);
-      let inside = y < vec4(dims.y.extent);
-      let row = in_at + k * in_size + select(vec4<u32>(), y * dims.x.extent, inside);
       let tap_at = k * dims.w_k + u32((ty.first + t * ty.step) * i32(dims.x.kernel) + first);
       let v = weights(w_low + tap_at, u32(tx.step), left);
       let u = more_weights(w_high + tap_at, u32(tx.step), left);
       {
-        let p = window(row.x, x0.x, inside.x, left);
+        let p = seen(r0, k, t, x0, left);
         c00 = block(c00, p, v);
-        if (TM > 4u) { c10 = block(c10, p, u); }
+        if (TM > 4u) { c10 = third(c10, p, u); }
+        if (TM > 6u) { c20 = fourth(c20, p, u); }
       }
       if (RUNS > 1u) {
-        let p = window(row.y, x0.y, inside.y, left);
+        let p = seen(r1, k, t, x0, left);
         c01 = block(c01, p, v);
-        if (TM > 4u) { c11 = block(c11, p, u); }
+        if (TM > 4u) { c11 = third(c11, p, u); }
+        if (TM > 6u) { c21 = fourth(c21, p, u); }
       }
       if (RUNS > 2u) {
-        let p = window(row.z, x0.z, inside.z, left);
+        let p = seen(r2, k, t, x0, left);
         c02 = block(c02, p, v);
-        if (TM > 4u) { c12 = block(c12, p, u); }
+        if (TM > 4u) { c12 = third(c12, p, u); }
+        if (TM > 6u) { c22 = fourth(c22, p, u); }
       }
       if (RUNS > 3u) {
-        let p = window(row.w, x0.w, inside.w, left);
+        let p = seen(r3, k, t, x0, left);
         c03 = block(c03, p, v);
-        if (TM > 4u) { c13 = block(c13, p, u); }
+        if (TM > 4u) { c13 = third(c13, p, u); }
+        if (TM > 6u) { c23 = fourth(c23, p, u); }
       }
       t++;
       let carry = t == end;
       k += u32(carry);
       t = select(t, begin, carry);
     }
-    c[0] += c00; c[1] += c01; c[2] += c02; c[3] += c03;
-    if (TM > 4u) { c[4] += c10; c[5] += c11; c[6] += c12; c[7] += c13; }
+    c[0] += c00;
+    // What is not there has a number all the same: one that is.
+    if (RUNS > 1u) { c[1u % BLOCKS] += c01; }
+    if (RUNS > 2u) { c[2u % BLOCKS] += c02; }
+    if (RUNS > 3u) { c[3u % BLOCKS] += c03; }
+    if (TM > 4u) { c[RUNS % BLOCKS] += joined(c10, c20); }
+    if (TM > 4u && RUNS > 1u) { c[(RUNS + 1u) % BLOCKS] += joined(c11, c21); }
+    if (TM > 4u && RUNS > 2u) { c[(RUNS + 2u) % BLOCKS] += joined(c12, c22); }
+    if (TM > 4u && RUNS > 3u) { c[(RUNS + 3u) % BLOCKS] += joined(c13, c23); }
   }
 
   // One place that stores, so that a fused epilogue does not appear once for every element of the tile.
   for (var s = 0u; s < min(RUNS, all - min(tile, all)); s++) {
-    let out_y = q_y[s] * dims.y.phases + phase_y;
-    let out_x = q_x[s] * dims.x.phases + phase_x;
+    let p = place(tile + s);
+    let out_y = p.y * dims.y.phases + phase_y;
+    let out_x = p.x * dims.x.phases + phase_x;
     if (out_y >= dims.y.outputs || out_x >= dims.x.outputs) { continue; }
-    let channel = ((plane * dims.images + image[s]) * dims.groups + group) * dims.m + m0;
+    let channel = ((plane * dims.images + p.image) * dims.groups + group) * dims.m + m0;
     for (var r = 0u; r < min(TM, dims.m - m0); r++) {
-      let v = c[r / 4u * 4u + s][r % 4u];
+      let v = c[r / 4u * RUNS + s][r % 4u];
       let at = ((channel + r) * dims.y.outputs + out_y) * dims.x.outputs + out_x;
       let count = (dims.x.outputs - out_x + dims.x.phases - 1u) / dims.x.phases;
       if (count > 0u) { store(at, v.x); }

@@ -43,6 +43,34 @@ fn taps(a: Axis, phase: u32, residue: u32) -> Taps {
   return Taps(first + last * skip, -skip, count, (at - first * dilation) / stride - last * i32(a.reach));
 }
 
+// A run of four outputs: position in its phase, number of its image.
+struct Place { x: u32, y: u32, image: u32 }
+fn place(run: u32) -> Place {
+  let row = run / dims.x.runs;
+  return Place(run % dims.x.runs * 4u, row % dims.y.runs, row / dims.y.runs);
+}
+
+// What a run reads: where its image begins, its first column and row there, and the rows of taps that lie inside the image.
+struct Run { at: u32, x: u32, y: i32, low: i32, high: i32 }
+// Runs beyond the last repeat it; their results are not stored.
+fn run(number: u32, plane: u32, group: u32, rows: Taps) -> Run {
+  let p = place(min(number, dims.images * dims.y.runs * dims.x.runs - 1u));
+  let image = ((plane / dims.in_repeat) % dims.in_planes * dims.images + p.image) * dims.groups + group;
+  let y = i32(p.y * dims.y.pace) + rows.base;
+  return Run(image * dims.k * dims.y.extent * dims.x.extent, p.x * dims.x.pace, y, steps(-y), min(rows.count, steps(i32(dims.y.extent) - y)));
+}
+fn steps(distance: i32) -> i32 {
+  let reach = i32(dims.y.reach);
+  return (max(distance, 0) + reach - 1) / reach;
+}
+// What taps see of row `t` of channel `k`.
+fn seen(r: Run, k: u32, t: i32, first: u32, left: i32) -> Window {
+  let y = u32(r.y + t * i32(dims.y.reach));
+  let inside = y < dims.y.extent;
+  let row = r.at + (k * dims.y.extent + select(0u, y, inside)) * dims.x.extent;
+  return window(row, r.x + first, inside, left);
+}
+
 // What each tap sees of a row that starts at `row`: four columns, each loaded once; zero beyond the ends of the row.
 // Columns left of 0 wrap to huge numbers. No variables here: a software adapter stores each through a mask.
 struct Window { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32> }
