@@ -1,10 +1,9 @@
 // Prelude, chunk and finale of a path integral joined into one graph, for paths whose nodes all fit at once. What one part
 // hands to the next needs no buffer of its own then, and both ends of the path are further rows of the same batch.
-import { batchAll } from "../autograd/batch.ts";
+import { batchAll, batchGraph } from "../autograd/batch.ts";
 import { fill, input } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
-import { numel } from "../tensor/shape.ts";
-import { replacing, rewrite } from "../graph/trace.ts";
+import { reachable, replacing, rewrite } from "../graph/trace.ts";
 import { reshape } from "../kernels/movement.ts";
 import { index as indexed, sliceAxis } from "../kernels/slice.ts";
 import { pathStarts } from "./path-graphs.ts";
@@ -23,13 +22,10 @@ export interface WholeSize {
 /** Nodes that the ends of paths add. Several paths have their own beginnings, but end at the same input. */
 export const endNodesOf = (baselines: number): readonly number[] => (baselines === 1 ? [0, 1] : [0]);
 
-/** Up to this many scores at nodes are read back with those at the ends, rather than left out by a dispatch more. */
-const FEW_SCORES = 4096;
-
 /**
  * inputs: side inputs, target if given, given, X' [M, ...], nodes [M, S + E(, B)] of which the last are {@link endNodesOf},
- * weights [M, S(, C)], p [M] if M > 1 -> totals, output, scores at nodes [M, ...] of which the last are the ends, score at
- * the input if M > 1, the predicted classes if the target is them
+ * weights [M, S(, C)], p [M] if M > 1 -> totals, output, scores at the ends [M, E, ...], score at the input if
+ * M > 1, the predicted classes if the target is them
  */
 export function wholeGraph(
   shape: PathShape,
@@ -65,20 +61,31 @@ export function wholeGraph(
   const extras = prepare ? bind(prepare, [...given, ...differences]) : [];
   const sums = bind(chunk, [...starts, ...along, ...extras, used, weights, ...zeros(own(chunk).slice(-sumCount))]);
 
-  const endNodes = integrand.shared ? nodes : sliceAxis(nodes, 1, steps, steps + more);
-  const count = endNodes.shape[1]!;
-  const rows = batchAll([output, score], pathPoints(shape, { starts, along }, endNodes, count), baselines * count);
-  const [outputs, scores] = rows.map((y) => reshape(y, [baselines, count, ...y.shape.slice(1)])) as [Node, Node];
-  const atInput = (y: Node, direct: Node): Node => (baselines > 1 ? direct : indexed(indexed(y, 1, count - 1), 0, 0));
-  const atEnds = numel(scores.shape) > FEW_SCORES ? sliceAxis(scores, 1, count - more, count) : scores;
+  // The backward pass has most of the forward pass at all nodes; only what is behind that is computed for the ends alone.
+  const lastNodes = (y: Node): Node => sliceAxis(y, 1, steps, steps + more);
+  const atEnds = pathPoints(shape, { starts, along }, lastNodes(nodes), more);
+  if (integrand.shared) {
+    const forward = reachable([output, score]);
+    const everywhere = pathPoints(shape, { starts, along }, nodes, steps + more);
+    const needed = new Set(reachable(sums));
+    batchGraph(forward, everywhere, baselines * (steps + more)).forEach(({ node, batched }, i) => {
+      if (!batched || !needed.has(node) || atEnds.has(forward[i]!)) return;
+      const rest = node.shape.slice(1);
+      const ends = lastNodes(reshape(node, [baselines, steps + more, ...rest]));
+      atEnds.set(forward[i]!, reshape(ends, [baselines * more, ...rest]));
+    });
+  }
+  const rows = batchAll([output, score], atEnds, baselines * more);
+  const [outputs, scores] = rows.map((y) => reshape(y, [baselines, more, ...y.shape.slice(1)])) as [Node, Node];
+  const atInput = (y: Node, direct: Node): Node => (baselines > 1 ? direct : indexed(indexed(y, 1, more - 1), 0, 0));
   const p = baselines > 1 ? input([baselines], "f32", "baseline weights") : fill([1], 1);
   const totals = bind(finale, [
-    ...[...given, ...extras, ...sums, ...differences, indexed(scores, 1, count - more), p],
+    ...[...given, ...extras, ...sums, ...differences, indexed(scores, 1, 0), p],
     ...zeros(ownFinale.slice(-totalCount)),
   ]);
   // The class stays that of the input all along the path.
   const pinned = index && !targetGiven ? rewrite([predicted!], new Map([[output, atInput(outputs, output)]])) : [];
-  const results = [...totals.slice(0, -1), atInput(outputs, output), atEnds, ...(baselines > 1 ? [score] : [])];
+  const results = [...totals.slice(0, -1), atInput(outputs, output), scores, ...(baselines > 1 ? [score] : [])];
   return {
     inputs: [
       ...[...inputs, ...(index && targetGiven ? [index] : []), ...given, ...(zero ? [] : baseline), nodes, weights],

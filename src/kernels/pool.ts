@@ -9,7 +9,7 @@ import { primitive, type KernelCall, type Primitive } from "../graph/primitive.t
 import { broadcastTo } from "./broadcast.ts";
 import { reshape } from "./movement.ts";
 import { max, mean } from "./reduce.ts";
-import argmax_pairs from "./wgsl/argmax_pairs.wgsl";
+import argmax_pair_window from "./wgsl/argmax_pair_window.wgsl";
 import argmax_window from "./wgsl/argmax_window.wgsl";
 import avg_pool from "./wgsl/avg_pool.wgsl";
 import avg_pool_grad from "./wgsl/avg_pool_grad.wgsl";
@@ -79,7 +79,8 @@ export const argmaxWindowPrimitive: Primitive<PoolAttrs> = /* @__PURE__ */ primi
   },
   lowering: {
     kind: "kernel",
-    call: (node) => kernelCall(ofPairs(node.attrs) ? argmax_pairs : argmax_window, node, [], numel(node.attrs.kernel)),
+    call: (node) =>
+      kernelCall(ofPairs(node.attrs) ? argmax_pair_window : argmax_window, node, [], numel(node.attrs.kernel)),
     positions: true,
   },
   kink: true,

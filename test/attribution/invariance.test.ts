@@ -45,9 +45,9 @@ describe("chunks", () => {
       withCleanDevice(async (device) => {
         using net = wide.on(device);
         const run = (memoryBudget: number) =>
-          integratedGradients(net.model, x, { target, steps: 7, memoryBudget, baseline: others[0]! });
+          integratedGradients(net.model, x, { target, steps: 20, memoryBudget, baseline: others[0]! });
         const whole = await run(DEFAULT_MEMORY_BUDGET);
-        expect(whole.plan).toMatchObject({ chunks: 1, stepsPerChunk: 7 });
+        expect(whole.plan).toMatchObject({ chunks: 1, stepsPerChunk: 20 });
         const sizes = new Set<number>();
         for (let budget = whole.plan.bytes; budget > 64; budget *= 0.9) {
           const result = await run(budget).catch((error: Error) => error);
@@ -72,9 +72,9 @@ describe("chunks", () => {
     withCleanDevice(async (device) => {
       using net = wide.on(device);
       const baseline = others.map((b, i) => ({ baseline: b, weight: i + 1 }));
-      const run = (memoryBudget: number) => integratedGradients(net.model, x, { steps: 5, memoryBudget, baseline });
+      const run = (memoryBudget: number) => integratedGradients(net.model, x, { steps: 15, memoryBudget, baseline });
       const whole = await run(DEFAULT_MEMORY_BUDGET);
-      expect(whole.plan).toMatchObject({ chunks: 1, stepsPerChunk: 15 });
+      expect(whole.plan).toMatchObject({ chunks: 1, stepsPerChunk: 45 });
       const plans = new Set<string>();
       for (const share of [0.9, 0.7, 0.5, 0.35]) {
         const { plan, attributions, scores } = await run(whole.plan.bytes * share);
