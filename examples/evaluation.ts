@@ -26,11 +26,16 @@ shapleyIG, CGI and XRAI, beside two maps that know nothing of the network, by th
 
 Models and pictures are downloaded once and kept in the cache folder of the user ($XDG_CACHE_HOME/aumann).`;
 
-const KINDS: Readonly<Record<string, PictureKind>> = { emotion: "faces", detypify: "symbols" };
+const KINDS: Readonly<Record<string, PictureKind>> = {
+  emotion: "faces",
+  detypify: "symbols",
+  inception: "mixed",
+};
 const PICTURES: Readonly<Record<PictureKind, readonly [some: number, all: number]>> = {
   faces: [6, 101],
   symbols: [3, 9],
   photographs: [3, 8],
+  mixed: [2, 9],
 };
 
 interface Settings {

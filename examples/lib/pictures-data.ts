@@ -24,11 +24,12 @@ export interface PictureSet {
   readonly subjects: readonly Subject[];
 }
 
-export type PictureKind = "faces" | "symbols" | "photographs";
+/** "mixed": a drawing, and photographs. */
+export type PictureKind = "faces" | "symbols" | "photographs" | "mixed";
 
 /** At most `count` pictures of a kind, those of packages downloaded once. */
 export const pictureSet = (kind: PictureKind, count: number, options: DebianFileOptions): Promise<PictureSet> =>
-  ({ faces, symbols, photographs })[kind](count, options);
+  ({ faces, symbols, photographs, mixed })[kind](count, options);
 
 const box = (x: number, y: number, width: number, height: number): Box => ({ x, y, width, height });
 
@@ -134,37 +135,48 @@ export function inkBox({ width, height, data }: Raster): Box {
 // ---- photographs ----------------------------------------------------------------------------------------------------
 
 const DARKNET_DATA = "usr/share/darknet/data";
-const PHOTOGRAPHS: readonly (readonly [name: string, debian: string, path: string, object: Box])[] = [
+type Listed = readonly [name: string, debian: string, path: string, object: Box];
+const HORSES: Listed = ["horses", "darknet", `${DARKNET_DATA}/horses.jpg`, box(0, 170, 598, 235)];
+const PHOTOGRAPHS: readonly Listed[] = [
   ["dog", "darknet", `${DARKNET_DATA}/dog.jpg`, box(130, 220, 185, 325)],
   ["eagle", "darknet", `${DARKNET_DATA}/eagle.jpg`, box(138, 84, 470, 366)],
   ["giraffe and zebra", "darknet", `${DARKNET_DATA}/giraffe.jpg`, box(170, 28, 278, 410)],
-  ["horses", "darknet", `${DARKNET_DATA}/horses.jpg`, box(0, 170, 598, 235)],
+  HORSES,
   ["cat", SKIMAGE, `${SKIMAGE_DATA}/chelsea.png`, box(15, 0, 350, 300)],
   ["cup", SKIMAGE, `${SKIMAGE_DATA}/coffee.png`, box(75, 10, 405, 375)],
   ["rocket", SKIMAGE, `${SKIMAGE_DATA}/rocket.jpg`, box(300, 125, 50, 280)],
   ["motorcycle", SKIMAGE, `${SKIMAGE_DATA}/motorcycle_left.png`, box(85, 25, 590, 430)],
 ];
+const DRAWN_HORSE: Listed = ["drawn horse", SKIMAGE, `${SKIMAGE_DATA}/horse.png`, box(18, 8, 372, 306)];
+const PACKAGES = `Debian's packages darknet and ${SKIMAGE}`;
 
 async function photographs(count: number, options: DebianFileOptions): Promise<PictureSet> {
-  const chosen = PHOTOGRAPHS.slice(0, count);
+  const subjects = await listed(PHOTOGRAPHS.slice(0, count), options);
+  return { kind: "photographs", source: `${subjects.length} photographs out of ${PACKAGES}`, boxed: BOXED, subjects };
+}
+
+async function mixed(count: number, options: DebianFileOptions): Promise<PictureSet> {
+  const others = PHOTOGRAPHS.filter((photo) => photo !== HORSES);
+  const subjects = await listed([HORSES, DRAWN_HORSE, ...others].slice(0, count), options);
+  const source = `${subjects.length} out of ${PACKAGES}, all but the second (the silhouette of a horse) photographs`;
+  return { kind: "pictures", source, boxed: BOXED, subjects };
+}
+
+const BOXED = "Boxes were set by hand around the objects that the pictures are named after.";
+
+async function listed(chosen: readonly Listed[], options: DebianFileOptions): Promise<Subject[]> {
   const files = new Map<string, string>();
   for (const debian of new Set(chosen.map(([, name]) => name))) {
     const paths = chosen.filter(([, name]) => name === debian).map(([, , path]) => path);
     (await fetchDebianFiles(debian, paths, options)).forEach((file, i) => files.set(paths[i]!, file));
   }
-  const subjects = await Promise.all(
+  return Promise.all(
     chosen.map(async ([name, , path, object]) => ({
       name,
       picture: await pictureFile(files.get(path)!),
       boxes: { object },
     })),
   );
-  return {
-    kind: "photographs",
-    source: `${subjects.length} photographs out of Debian's packages darknet and ${SKIMAGE}`,
-    boxed: "Boxes were set by hand around the objects that the pictures are named after.",
-    subjects,
-  };
 }
 
 async function pictureFile(file: string): Promise<Raster> {

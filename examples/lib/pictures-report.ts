@@ -157,12 +157,17 @@ function procedure({ settings: s, set, model, results, shown }: PicturesStudy): 
   );
 }
 
-function baselineDifference({ baseline, model }: PicturesStudy["settings"]): string {
-  if (baseline === "black") return "";
-  const reason =
-    ', because this model has an opinion on black ("angry", with 70\u00a0%), and on grey no class has more than 40\u00a0%';
-  return `the baseline (there black${model === "emotion" ? reason : ""}); `;
-}
+/** Why grey, of models that are known. */
+const WHY_GREY: Readonly<Record<string, string>> = {
+  emotion:
+    ', because this model has an opinion on black ("angry", with 70\u00a0%), and on grey no class has more than 40\u00a0%',
+  inception:
+    ', because this model calls grey a "Drawing", with 61\u00a0%, so that the path leads from there to a photograph; on black it ' +
+    'says "Neutral" before there is anything to see, with 56\u00a0%',
+};
+
+const baselineDifference = ({ baseline, model }: PicturesStudy["settings"]): string =>
+  baseline === "black" ? "" : `the baseline (there black${WHY_GREY[model] ?? ""}); `;
 
 // ---- numbers --------------------------------------------------------------------------------------------------------
 

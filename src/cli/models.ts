@@ -11,7 +11,8 @@ import { loadTfjsGraph, loadTfjsLayers } from "../nn/import/tfjs.ts";
 import type { Model } from "../nn/model.ts";
 import type { Arguments } from "./arguments.ts";
 import { assetPath } from "./assets.ts";
-import { readNpmFile } from "./fetch.ts";
+import { fetchNpmFiles } from "./fetch.ts";
+import { INCEPTION_FILES, loadInception } from "./inception.ts";
 import type { PictureFormat } from "./picture.ts";
 import { factsBeside, parseFacts, pictureFormat, readClasses, type Facts } from "./preprocess.ts";
 
@@ -37,18 +38,21 @@ type Reader = (path: string) => Promise<Uint8Array<ArrayBuffer>>;
 interface KnownModel {
   readonly name: string;
   readonly package: readonly [name: string, version: string];
+  readonly files: readonly string[];
   readonly licence: string;
   readonly megabytes: number;
   readonly example: string;
   readonly facts: Facts;
   /** Points on the path that its sharp kinks ask for. */
   readonly steps: number;
+  /** @param read gives one of `files` */
   load(device: Device, read: Reader): Promise<Model>;
 }
 
 const detypify: KnownModel = {
   name: "detypify",
   package: ["detypify-service", "0.3.0"],
+  files: ["train/model.onnx", "train/infer.json"],
   licence: "MIT",
   megabytes: 5,
   example: "alpha.png",
@@ -65,6 +69,7 @@ const detypify: KnownModel = {
 const emotion: KnownModel = {
   name: "emotion",
   package: ["@vladmandic/human", "3.3.6"],
+  files: ["models/emotion.json", "models/emotion.bin"],
   licence: "MIT",
   megabytes: 1,
   example: "astronaut-face.png",
@@ -79,7 +84,19 @@ const emotion: KnownModel = {
   },
 };
 
-const KNOWN: readonly KnownModel[] = [detypify, emotion];
+const inception: KnownModel = {
+  name: "inception",
+  package: ["nsfwjs", "4.4.0"],
+  files: INCEPTION_FILES,
+  licence: "MIT",
+  megabytes: 25,
+  example: "astronaut-face.png",
+  facts: {},
+  steps: 20,
+  load: loadInception,
+};
+
+const KNOWN: readonly KnownModel[] = [detypify, emotion, inception];
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 /** A model that exists, as far as can be told without reading it. */
@@ -114,19 +131,19 @@ async function fromNpm(
   { note, signal }: LoadOptions,
 ): Promise<LoadedModel> {
   const [name, version] = known.package;
-  let said = false;
-  const read: Reader = (path) =>
-    readNpmFile(name, version, path, {
-      ...(signal && { signal }),
-      onProgress: ({ stage }) => {
-        if (stage !== "download" || said) return;
-        note(
-          `fetching the model ${known.name} (${known.licence}) from the npm package ${name}@${version}, ${known.megabytes} MB once`,
-        );
-        said = true;
-      },
-    });
-  const model = await known.load(device, read);
+  const paths = await fetchNpmFiles(name, version, known.files, {
+    ...(signal && { signal }),
+    onProgress: ({ stage }) => {
+      if (stage !== "download") return;
+      note(
+        `fetching the model ${known.name} (${known.licence}) from the npm package ${name}@${version}, ${known.megabytes} MB once`,
+      );
+    },
+  });
+  const model = await known.load(
+    device,
+    async (path) => new Uint8Array(await readFile(paths[known.files.indexOf(path)]!)),
+  );
   return orDispose(model, () => ({
     model: asked.classes ? { ...model, classes: asked.classes } : model,
     format: pictureFormat(model.inputs[0]!.shape, { ...known.facts, ...asked }),
@@ -177,7 +194,7 @@ async function modelFile(path: string): Promise<{ file: string; factsFile: strin
   const found = await stat(path).catch(() => undefined);
   if (!found) {
     throw new ArgumentError(
-      `there is no model "${path}": give ${KNOWN.map(({ name }) => name).join(" or ")}, a FILE.onnx, or the folder of a TensorFlow.js model`,
+      `there is no model "${path}": give ${KNOWN.map(({ name }) => name).join(", ")}, a FILE.onnx, or the folder of a TensorFlow.js model`,
     );
   }
   const file = found.isDirectory() ? join(path, "model.json") : path;

@@ -6,12 +6,11 @@ import type { HostArray } from "../tensor/host.ts";
 import { lift, type Operand } from "../graph/leaves.ts";
 import type { Value } from "../graph/node.ts";
 import { concat } from "../kernels/join.ts";
-import type { GateOrder } from "../kernels/lstm.ts";
 import { index } from "../kernels/slice.ts";
 import { xavierUniform, zeros, type Initialiser } from "./initialise.ts";
 import type { Layer, Parameters } from "./layers.ts";
 import type { Random } from "./random.ts";
-import { gruSequence, lstmSequence, type GruOptions, type RecurrentWeights } from "./recurrent.ts";
+import { gruSequence, lstmSequence, type GruOptions, type LstmOptions, type RecurrentWeights } from "./recurrent.ts";
 
 export interface RecurrentLayerOptions {
   /** How many are stacked; default 1. */
@@ -30,11 +29,8 @@ export interface RecurrentLayerOptions {
   readonly h?: Operand;
 }
 
-export interface LstmLayerOptions extends RecurrentLayerOptions {
-  /** See {@link lstmSequence}; default "ifgo". */
-  readonly gates?: GateOrder;
-  /** Default 0. */
-  readonly forgetBias?: number;
+/** `gates`, `forgetBias` and `kernel` are those of {@link lstmSequence}, for all layers and directions. */
+export interface LstmLayerOptions extends RecurrentLayerOptions, Pick<LstmOptions, "gates" | "forgetBias" | "kernel"> {
   /** As `h`. */
   readonly c?: Operand;
 }
@@ -45,13 +41,17 @@ export interface GruLayerOptions extends RecurrentLayerOptions, Pick<GruOptions,
  * An LSTM [B, T, inputs] -> [B, T, D units], or [B, D units] with `output: "last"`; D is 2 if bidirectional, else 1.
  * Parameters of layer k: weight_ih_lk [4 units, inputs], weight_hh_lk [4 units, units], and biases [4 units] bias_ih_lk and, if
  * there is one, bias_hh_lk; of the backward direction the same with _reverse.
- * @throws ArgumentError unless `layers` is a whole number >= 1
+ * @throws ArgumentError unless `layers` is a whole number >= 1, and as {@link lstmSequence}
  */
 export function lstm(inputs: number, units: number, options: LstmLayerOptions = {}): Layer {
-  const { gates, forgetBias } = options;
+  const { gates, forgetBias, kernel } = options;
   return stacked("lstm", 4, inputs, units, options, (x, weights, { reverse, lengths, at }) => {
     const c = stateAt("lstm", "c", options.c, at, layerCount(options));
-    const settings = { ...(gates !== undefined && { gates }), ...(forgetBias !== undefined && { forgetBias }) };
+    const settings = {
+      ...(gates !== undefined && { gates }),
+      ...(forgetBias !== undefined && { forgetBias }),
+      ...(kernel !== undefined && { kernel }),
+    };
     const h = stateAt("lstm", "h", options.h, at, layerCount(options));
     return lstmSequence(x, weights, { layout: "out-in", reverse, ...lengths, ...settings, ...h, ...c });
   });

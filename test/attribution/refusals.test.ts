@@ -215,6 +215,28 @@ describe("inputs by name", () => {
     });
   test("missing", () => check(/input "features" is missing; given: pixels/, ArgumentError, { pixels: x }));
   test("unknown", () => check(/no input "pixels"/, ArgumentError, { features: x, pixels: x }));
+  test.each([
+    [[[1, 2, 3, 4]], "Array"],
+    [Float32Array.of(1, 2, 3, 4), "Float32Array"],
+    [{ features: [1, 2, 3, 4] }, "Array"],
+    [{ features: null }, "Null"],
+    [undefined, "Undefined"],
+  ])("numbers without a shape: %j", (given, type) =>
+    check(
+      new RegExp(
+        `input "features": expected .*hostArray\\(.*in a record of inputs by name; got a value of type ${type}$`,
+      ),
+      ArgumentError,
+      given as never,
+    ),
+  );
+  test("one array for a model of several", () =>
+    withCleanDevice(async (device) => {
+      const inputs = ["ids", "lengths"].map((name) => ({ name, shape: [4], dtype: "f32" }) as const);
+      const model = { device, inputs, parameters: {}, apply: ({ ids }: Record<string, Value>) => ids!, dispose: () => undefined }; // prettier-ignore
+      for (const given of [x, [1, 2] as never])
+        await expect(integratedGradients(model, given)).rejects.toThrow(/2 inputs \(ids, lengths\); give a record/);
+    }));
   test("of the wrong type", () =>
     check(/input "features": expected f32, got i32/, Error, hostArray([1, 2, 3, 4], [1, 4], "i32")));
   test("of the wrong shape", () =>

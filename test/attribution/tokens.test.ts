@@ -52,6 +52,7 @@ describe("helpers", () => {
     expect(() => padTokens([], 0)).toThrow(ArgumentError);
     expect(() => padTokens([[1, 2, 3]], 0, 2)).toThrow(/at least 3, got 2/);
     expect(() => padTokens([1, 2] as never, 0)).toThrow(/text 0 is 1; expected a list of ids for each text/);
+    expect(() => padTokens([[1], null] as never, 0)).toThrow(/text 1 is null; expected a list of ids/);
     expect(() => padTokens([[1], [2, -3]], 0)).toThrow(/text 1: token 1 is -3/);
     expect(() => padTokens([[1.5]], 0)).toThrow(ArgumentError);
   });

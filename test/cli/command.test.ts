@@ -182,7 +182,7 @@ describe("the command aumann", () => {
     ["a missing picture", ["--image", join(folder, "gone.png")], /gone.png: there is no such file/],
     ["a folder as picture", ["--image", folder], /it is a folder/],
     ["no picture", ["--image", import.meta.filename], /is neither a PNG nor a JPEG picture/],
-    ["no model", ["--model", "gone"], /there is no model "gone": give detypify or emotion/],
+    ["no model", ["--model", "gone"], /there is no model "gone": give detypify, emotion, inception, a FILE/],
     ["a folder without a model", ["--model", folder], /holds no model.json/],
     ["a model without a picture", ["--model", model], /--image is missing/],
     ["a model of another kind", ["--model", import.meta.filename], /is no model: expected FILE.onnx/],

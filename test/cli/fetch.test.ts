@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { fetchNpmFile } from "../../src/cli/fetch.ts";
+import { fetchNpmFile, fetchNpmFiles } from "../../src/cli/fetch.ts";
 
 let cache = "";
 beforeAll(async () => {
@@ -24,6 +24,30 @@ describe("fetchNpmFile", () => {
     expect(stages).toEqual(["cached"]);
   });
 
+  test("several files are one download, of those that are not there yet", async () => {
+    const calls = join(cache, "calls");
+    const npm = `#!/bin/sh
+echo "$*" >> '${calls}'
+mkdir -p package/deep && echo one > package/a.txt && echo two > package/deep/b.txt
+tar -czf some-thing-1.0.0.tgz package && echo '[{"filename":"some-thing-1.0.0.tgz"}]'
+`;
+    await writeFile(join(cache, "npm"), npm);
+    await chmod(join(cache, "npm"), 0o755);
+    vi.stubEnv("PATH", `${cache}${delimiter}${process.env["PATH"]}`);
+    const stages: string[] = [];
+    const fetched = async (...paths: string[]): Promise<string[]> => {
+      const files = await fetchNpmFiles("thing", "1.0.0", paths, { cache, onProgress: ({ stage }) => stages.push(stage) }); // prettier-ignore
+      return Promise.all(files.map((file) => readFile(file, "utf8")));
+    };
+    expect(await fetched("a.txt")).toEqual(["one\n"]);
+    expect(await fetched("deep/b.txt", "a.txt")).toEqual(["two\n", "one\n"]);
+    expect(await fetched("deep/b.txt", "a.txt")).toEqual(["two\n", "one\n"]);
+    expect(stages).toEqual(["download", "extract", "cached", "download", "extract", "cached", "cached"]);
+    expect((await readFile(calls, "utf8")).trim().split("\n")).toEqual(Array(2).fill("pack thing@1.0.0 --json --loglevel=error")); // prettier-ignore
+    await expect(fetched("a.txt", "none")).rejects.toThrow(/no file "none" in the npm package thing@1\.0\.0/);
+    vi.unstubAllEnvs();
+  });
+
   test("without a network, the message says what to do", async () => {
     vi.stubEnv("npm_config_registry", "http://127.0.0.1:9/");
     vi.stubEnv("npm_config_fetch_retries", "0");
@@ -42,5 +66,6 @@ describe("fetchNpmFile", () => {
     ["name", "1.0.0", "../../a"],
   ])("%s@%s %s is refused", async (name, version, path) => {
     await expect(fetchNpmFile(name, version, path, { cache })).rejects.toThrow(/exact version/);
+    await expect(fetchNpmFiles(name, version, ["a", path], { cache })).rejects.toThrow(/exact version/);
   });
 });

@@ -1,7 +1,9 @@
 import minimal from "protobufjs/minimal.js";
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/compiler/program.ts";
+import { integratedGradients } from "../../src/attribution/index.ts";
 import { ArgumentError, FormatError } from "../../src/tensor/errors.ts";
+import { hostArray } from "../../src/tensor/host.ts";
 import { OpenShapeError } from "../../src/nn/import/input-shape.ts";
 import { loadOnnx } from "../../src/nn/import/onnx.ts";
 import type { Model } from "../../src/nn/model.ts";
@@ -126,6 +128,37 @@ describe("loadOnnx", () => {
       await expect(loading).rejects.toThrow(message);
     }),
   );
+
+  const ids: Field = [11, [[1, "ids"], [2, [[1, [[1, 7], [2, dims(1, 3)]]]]]]]; // prettier-ignore
+
+  test("token ids outside the table are refused by name", () =>
+    withCleanDevice(async (device) => {
+      const bytes = model(weight("table", [2, 1], [3, 5]), ids, node("Gather", ["table", "ids"], "e"), node("Flatten", ["e"], "y"), [12, [[1, "y"]]]); // prettier-ignore
+      const loaded = await loadOnnx(device, bytes);
+      const explained = (...tokens: number[]) =>
+        integratedGradients(loaded, hostArray(tokens, [1, 3], "i32"), { target: 1, layer: "e", baselineOf: "layer" });
+      const { attributions } = await explained(0, 1, 0);
+      [0, 5, 0].forEach((v, t) => expect(attributions.data[t]).toBeCloseTo(v, 5));
+      await expect(explained(0, 2, 0)).rejects.toThrow(/input "ids": id 2 at element 1 of \[1, 3\] .* 2 rows, 0 to 1/);
+      await expect(integratedGradients(loaded, [[0, 1, 0]] as never)).rejects.toThrow(/input "ids": expected a tensor/);
+      loaded.dispose();
+    }));
+
+  test("recurrent weights with another number of gates are refused", () =>
+    withCleanDevice(async (device) => {
+      const lstm = (rows: number): Uint8Array =>
+        model(
+          weight("w", [1, rows, 2], Array<number>(2 * rows).fill(1)),
+          weight("r", [1, rows, 1], Array<number>(rows).fill(1)),
+          [11, valueInfo("x", 3, 1, 2)],
+          node("LSTM", ["x", "w", "r"], "y", "rnn"),
+          [12, [[1, "y"]]],
+        );
+      (await loadOnnx(device, lstm(4))).dispose();
+      await expect(loadOnnx(device, lstm(3))).rejects.toThrow(
+        /LSTM node "rnn".*recurrent weights \[4, 1\] .*got \[3, 1\]/,
+      );
+    }));
 
   test("one shape stands for the inputs that are open", () =>
     withCleanDevice(async (device) => {

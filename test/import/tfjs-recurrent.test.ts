@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { loadTfjsLayers } from "../../src/nn/import/tfjs.ts";
 import { compile } from "../../src/compiler/program.ts";
 import { modelFunction } from "../../src/nn/model.ts";
-import { FormatError } from "../../src/tensor/index.ts";
+import { integratedGradients } from "../../src/attribution/index.ts";
+import { FormatError, hostArray } from "../../src/tensor/index.ts";
 import { withCleanDevice } from "../gpu.ts";
 
 type Weights = Readonly<Record<string, readonly [shape: number[], data: number[]]>>;
@@ -39,8 +40,8 @@ async function outputOf({ json, read }: ReturnType<typeof file>): Promise<number
   let result: number[] = [];
   await withCleanDevice(async (device) => {
     const model = await loadTfjsLayers(device, json, read);
-    const x = device.tensor([0, 2], [1, 2]);
-    const [y] = await compile(device, modelFunction(model), [{ shape: [1, 2] }]).runAndRead([x]);
+    const x = device.tensor([0, 2], [1, 2], "i32");
+    const [y] = await compile(device, modelFunction(model), [{ shape: [1, 2], dtype: "i32" }]).runAndRead([x]);
     result = [...y!.data];
     x.dispose();
     model.dispose();
@@ -58,14 +59,20 @@ const [k, r, b] = [
 
 describe("Keras", () => {
   const weights: Weights = { kernel: [[1, 4], k], recurrent_kernel: [[1, 4], r], bias: [[4], b] };
-  const step = ([h, c]: readonly [number, number], x: number): [number, number] => {
-    const z = k.map((w, j) => w * x + r[j]! * h + b[j]!);
+  const step = (
+    [h, c]: readonly [number, number],
+    x: number,
+    kernel = k,
+    recurrent = r,
+    bias = b,
+  ): [number, number] => {
+    const z = kernel.map((w, j) => w * x + recurrent[j]! * h + bias[j]!);
     const next = s(z[1]!) * c + s(z[0]!) * Math.tanh(z[2]!);
     return [s(z[3]!) * Math.tanh(next), next];
   };
 
   test("an embedding and an LSTM, also with the names of newer versions", async () => {
-    const [h] = tokens.reduce<[number, number]>(step, [0, 0]);
+    const [h] = tokens.reduce<[number, number]>((state, x) => step(state, x), [0, 0]);
     const settings = { activation: "tanh", recurrent_activation: "sigmoid" };
     for (const cell of ["", "lstm_cell/"]) {
       const [y] = await outputOf(file("LSTM", settings, weights, cell));
@@ -78,6 +85,36 @@ describe("Keras", () => {
     const y = await outputOf(file("LSTM", { return_sequences: true, go_backwards: true }, weights));
     expect(y[0]).toBeCloseTo(first[0], 6);
     expect(y[1]).toBeCloseTo(step(first, -1)[0], 6);
+  });
+
+  test("both directions, with weights of their own and the steps in order", async () => {
+    const turned = (v: number[]): number[] => v.map((z) => -0.5 * z);
+    const both: Weights = Object.fromEntries(
+      Object.entries(weights).flatMap(([kind, [shape, data]]) => [
+        [`forward_lstm/lstm_cell/${kind}`, [shape, data]],
+        [`backward_lstm/lstm_cell/${kind}`, [shape, turned(data)]],
+      ]),
+    );
+    const there = [step([0, 0], -1), step(step([0, 0], -1), 2)].map(([h]) => h);
+    const halved = (state: readonly [number, number], x: number) => step(state, x, turned(k), turned(r), turned(b));
+    const back = [halved(halved([0, 0], 2), -1), halved([0, 0], 2)].map(([h]) => h);
+    const layer = (config: object, mode?: string | null) => ({
+      layer: { class_name: "LSTM", config: { name: "lstm", units: 1, ...config } },
+      ...(mode !== undefined && { merge_mode: mode }),
+    });
+    const check = async (config: object, expected: readonly number[]): Promise<void> => {
+      const y = await outputOf(file("Bidirectional", config, both));
+      expect(y).toHaveLength(expected.length);
+      expected.forEach((v, i) => expect(y[i]).toBeCloseTo(v, 6));
+    };
+    const all = { return_sequences: true };
+    await check(layer(all), [there[0]!, back[0]!, there[1]!, back[1]!]);
+    await check(layer(all, "sum"), [there[0]! + back[0]!, there[1]! + back[1]!]);
+    await check(layer({}, "mul"), [there[1]! * back[0]!]);
+    await check(layer({}, "ave"), [(there[1]! + back[0]!) / 2]);
+    await expect(check(layer({}, null), [])).rejects.toThrow(/merge_mode null; supported are concat, sum, mul, ave/);
+    const dense = { layer: { class_name: "Dense", config: { name: "lstm" } } };
+    await expect(check(dense, [])).rejects.toThrow(/Bidirectional layer "r" wraps Dense; supported are LSTM, GRU/);
   });
 
   test("a GRU whose reset gate comes after the product", async () => {
@@ -97,6 +134,32 @@ describe("Keras", () => {
     }, 0);
     const [y] = await outputOf(file("GRU", { reset_after: true }, given));
     expect(y).toBeCloseTo(h, 6);
+  });
+
+  test("ids are whole numbers, whatever the file says; those outside the vocabulary are refused", () =>
+    withCleanDevice(async (device) => {
+      const { json, read } = file("LSTM", {}, weights);
+      const model = await loadTfjsLayers(device, json, read);
+      expect(model.inputs).toEqual([{ name: "input", shape: [2], dtype: "i32" }]);
+      const explained = (ids: number[], dtype: "i32" | "f32" = "i32") =>
+        integratedGradients(model, hostArray(ids, [1, 2], dtype), { target: 0, layer: "e", baselineOf: "layer" });
+      const { delta, attributions } = await explained([0, 2]);
+      expect(attributions.shape).toEqual([1, 2, 1]);
+      expect(delta.data[0]).toBeCloseTo(0, 5);
+      await expect(explained([0, 3])).rejects.toThrow(/id 3 at element 1 of \[1, 2\] .* 3 rows, 0 to 2/);
+      await expect(explained([0, 2], "f32")).rejects.toThrow(/expected i32, got f32/);
+      model.dispose();
+    }));
+
+  test("weights with another number of gates are refused with what was expected", async () => {
+    const three: Weights = {
+      kernel: [[1, 3], k.slice(1)],
+      recurrent_kernel: [[1, 3], r.slice(1)],
+      bias: [[3], b.slice(1)],
+    };
+    await expect(outputOf(file("LSTM", {}, three))).rejects.toThrow(
+      /LSTM.*"r".*recurrent weights \[1, 4\].*got \[1, 3\]/,
+    );
   });
 
   test("other functions in the cell, and kept states, are refused", async () => {

@@ -333,6 +333,29 @@ describe("layers", () => {
     expect([...made!.data]).toEqual([...expected!.data]);
   });
 
+  test("the kernel is chosen for all layers and directions; both give the same values and gradients", () => {
+    const initial = parametersOf(nn.lstm(I, H, { layers: 2, bidirectional: true }));
+    const arrays = [x, ...Object.values(initial)].map(({ data, shape }) => array64(data, shape));
+    const [bySteps, byAll] = (["steps", "sequence"] as const).map((kernel) => {
+      const layer = nn.lstm(I, H, { layers: 2, bidirectional: true, gates: "iofg", forgetBias: 1, kernel });
+      const graph = trace((...all: Value[]) => {
+        const parameters = Object.fromEntries(Object.keys(initial).map((name, i) => [name, all[i + 1]!]));
+        const score = sum(square(layer.apply(parameters, all[0]!)));
+        return [score, ...vjpGraph([score], all, [fill([], 1)]).map((g) => g!)];
+      }, arrays);
+      const names = reachable(graph.outputs).map((node) => node.primitive.name);
+      const count = (name: string): number => names.filter((other) => other === name).length;
+      const forward = { all: count("lstmSequence"), steps: count("lstmCell") };
+      expect(forward).toEqual(kernel === "sequence" ? { all: 4, steps: 0 } : { all: 0, steps: 4 * T });
+      return evaluate(graph, arrays);
+    });
+    expect(bySteps![0]!.data[0]).toBeGreaterThan(0.01);
+    bySteps!.forEach(({ data }, i) => expect(worst(byAll![i]!.data, data, absolute)).toBeLessThan(1e-12));
+    const ragged = nn.lstm(I, H, { kernel: "sequence", lengths: input([B], "i32") });
+    const p = Object.fromEntries(Object.entries(initial).map(([name, { shape }]) => [name, input(shape)]));
+    expect(() => ragged.apply(p, input([B, T, I]))).toThrow(/kernel "steps".* and lengths/);
+  });
+
   test("a recurrent bias and initial states take part where they are given", () => {
     const layer = nn.gru(I, H, { output: "sequence" });
     const initial = parametersOf(layer);
@@ -449,7 +472,7 @@ describe("what does not fit", () => {
     );
     expect(() => nn.lstmSequence(v, { input: i, recurrent: r }, { lengths: input([B]) })).toThrow(DTypeError);
     expect(() => nn.lstmSequence(v, { input: i, recurrent: r }, { lengths: input([T], "i32") })).toThrow(
-      /one length per sequence, \[2\]/,
+      /lengths of 2 examples, got 4/,
     );
     const ragged = { lengths: input([B], "i32"), kernel: "sequence" } as const;
     expect(() => nn.lstmSequence(v, { input: i, recurrent: r }, ragged)).toThrow(/kernel "steps".* and lengths/);

@@ -1,20 +1,17 @@
 // Recurrent layers of Keras, and the embeddings that usually come before them, by class name.
+import { add, mul } from "../../../kernels/arithmetic.ts";
 import { cast } from "../../../kernels/choice.ts";
 import { embedding } from "../../../kernels/gather.ts";
+import { concat } from "../../../kernels/join.ts";
 import { index, flip } from "../../../kernels/slice.ts";
 import type { Value } from "../../../graph/node.ts";
-import { FormatError } from "../../../tensor/errors.ts";
 import type { Tensor } from "../../../tensor/tensor.ts";
 import { gruSequence, lstmSequence, type RecurrentWeights } from "../../recurrent.ts";
 import type { Constant } from "../constant.ts";
-import type { Layer, LayerCall } from "./keras-layers.ts";
+import { fail, only, type Layer, type LayerCall } from "./keras-layers.ts";
 import { asFile, laid, type Laid } from "./layout.ts";
 
-function fail(call: LayerCall, problem: string): never {
-  throw new FormatError(`tfjs: ${call.className} layer "${call.name}" ${problem}`);
-}
-
-const input = (call: LayerCall): Value => asFile(call.inputs[0] ?? fail(call, "has no input"));
+const input = (call: LayerCall): Value => asFile(only(call));
 
 /** A weight of the layer or, as newer versions of Keras have it, of its cell. */
 function weight(call: LayerCall, cell: string, kind: string): Constant | undefined {
@@ -78,13 +75,42 @@ function gruBiases(call: LayerCall): Pick<RecurrentWeights, "bias" | "recurrentB
   return { bias: index(bias, 0, 0), recurrentBias: index(bias, 0, 1) };
 }
 
-/** Whole numbers; a Sequential declares them as float32. */
+/** Ids that another layer made may be f32. */
 const lookUp: Layer = (call) => {
   if (call.config["mask_zero"] === true) fail(call, "masks zeros, which is not supported");
   const table = call.weight("embeddings") ?? fail(call, 'lacks its weight "embeddings"');
   return laid(embedding(call.store.tensor(table), cast(input(call), "i32")));
 };
 
+const merges: Readonly<Record<string, (a: Value, b: Value) => Value>> = {
+  concat: (a, b) => concat([a, b], -1),
+  sum: add,
+  mul,
+  ave: (a, b) => mul(add(a, b), 0.5),
+};
+
+/** A layer and its like that goes backwards, with weights of their own and the same order of steps. */
+const bidirectional: Layer = (call) => {
+  const { layer, merge_mode: mode = "concat" } = call.config as unknown as Bidirectional;
+  const run =
+    { LSTM: lstm, GRU: gru }[layer.class_name] ?? fail(call, `wraps ${layer.class_name}; supported are LSTM, GRU`);
+  const merge =
+    merges[String(mode)] ?? fail(call, `has merge_mode ${mode}; supported are ${Object.keys(merges).join(", ")}`);
+  const way = (name: string, goBackwards: boolean): Value => {
+    const config = { ...layer.config, go_backwards: goBackwards };
+    const weight = (kind: string): Constant | undefined =>
+      call.weight(`${name}_${String(layer.config["name"])}/${kind}`);
+    return run({ ...call, config, weight }).value;
+  };
+  const back = way("backward", true);
+  return laid(merge(way("forward", false), layer.config["return_sequences"] === true ? flip(back, 1) : back));
+};
+
+interface Bidirectional {
+  readonly layer: { readonly class_name: "LSTM" | "GRU"; readonly config: Readonly<Record<string, unknown>> };
+  readonly merge_mode?: string | null;
+}
+
 export const recurrentLayers: ReadonlyMap<string, Layer> = new Map(
-  Object.entries<Layer>({ LSTM: lstm, GRU: gru, Embedding: lookUp }),
+  Object.entries<Layer>({ LSTM: lstm, GRU: gru, Bidirectional: bidirectional, Embedding: lookUp }),
 );

@@ -66,7 +66,8 @@ export async function loadTfjsLayers(
   const { specs, outputs, inputs } = wellFormed("tfjs: model.json", () => {
     const read = layersOf(topology);
     const inputLayers = read.specs.filter(({ className }) => className === "InputLayer");
-    return { ...read, inputs: inputLayers.map((spec) => inputOf(spec, options)) };
+    const taken = read.specs.flatMap(({ className, inputs }) => (className === "Embedding" ? inputs : []));
+    return { ...read, inputs: inputLayers.map((spec) => inputOf(spec, taken.includes(spec.name), options)) };
   });
   const names = options.outputs ?? outputs;
   const constants = await readWeights(file.weightsManifest, weights);
@@ -124,10 +125,11 @@ interface RawLayer {
   readonly inbound_nodes?: readonly (readonly [string, ...unknown[]][])[];
 }
 
-function inputOf({ name, config }: LayerSpec, { inputShapes }: TfjsLayersOptions): ModelInput {
+/** Files declare token ids as float32, which an embedding takes for the whole numbers that they are. */
+function inputOf({ name, config }: LayerSpec, ids: boolean, { inputShapes }: TfjsLayersOptions): ModelInput {
   const fromFile = ((config["batch_input_shape"] ?? config["batch_shape"]) as (number | null)[] | undefined)?.slice(1);
   const shape = shapeOfInput("tfjs", name, fromFile, inputShapes);
-  return { name, shape: inputShape(shape), dtype: config["dtype"] === "int32" ? "i32" : "f32" };
+  return { name, shape: inputShape(shape), dtype: ids || config["dtype"] === "int32" ? "i32" : "f32" };
 }
 
 function interpret(
