@@ -5,8 +5,6 @@ import { numel } from "../tensor/shape.ts";
 import type { Capabilities, KernelCall } from "../graph/primitive.ts";
 import { sharing } from "./quads.ts";
 import conv_depthwise_weight_grad from "./wgsl/conv_depthwise_weight_grad.wgsl";
-import conv_pointwise from "./wgsl/conv_pointwise.wgsl";
-import conv_pointwise_grad from "./wgsl/conv_pointwise_grad.wgsl";
 import conv_single from "./wgsl/conv_single.wgsl";
 import conv_slide from "./wgsl/conv_slide.wgsl";
 import conv_taps from "./wgsl/conv_taps.wgsl";
@@ -40,9 +38,6 @@ export interface ConvSizes {
 const LANES = 64;
 /** Invocations of a workgroup on software adapters: few, so that small layers spread over the cores. */
 const FEW_LANES = 8;
-/** Output channels and pixels of one invocation, as written in the kernels of pointwise convolutions. */
-const CHANNELS = 8;
-const PIXELS = 8;
 /** Outputs of a run, and input channels of a weight gradient, in the kernels that slide. */
 const QUAD = 4;
 /** Runs of an invocation where subgroups share weights: more would gain nothing. */
@@ -72,9 +67,6 @@ function call(wgsl: string, uniforms: readonly number[], invocations: number, fl
   return { wgsl, uniforms: [...uniforms, invocations], workgroups: tiles(invocations, LANES), flops };
 }
 
-const isPointwise = (attrs: ConvAttrs): boolean =>
-  [...attrs.kernel, ...attrs.stride].every((n) => n === 1) && attrs.padding.every((n) => n === 0);
-
 /** The kernel of a forward convolution, or of its transpose in x. */
 export function dataCall(
   attrs: ConvAttrs,
@@ -87,13 +79,6 @@ export function dataCall(
   const planes = [s.planes[0], repeat[0], s.planes[1], repeat[1]];
   const lead = Math.max(1, attrs.lead);
   const flops = flopsOf(attrs, s);
-  const pixels = numel(s.output);
-  if (isPointwise(attrs) && pixels % 4 === 0 && s.inChannels % 4 === 0) {
-    const [mTiles, pTiles] = [tiles(m, CHANNELS), tiles(pixels, PIXELS)];
-    const uniforms = [s.images, groups, m, k, pixels, mTiles, pTiles, ...planes];
-    const wgsl = backward ? conv_pointwise_grad : conv_pointwise;
-    return call(wgsl, uniforms, lead * groups * s.images * mTiles * pTiles, flops);
-  }
   const [y, x] = axesOf(attrs, s.output, backward, QUAD);
   const taps = numel(kernel);
   const [perOut, perIn] = [s.inChannels * taps, taps];

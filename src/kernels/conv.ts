@@ -84,6 +84,7 @@ function convolution(name: string, roles: readonly [Role, Role], result: Role): 
         if (result === "w") return weightCall(attrs, sizes, capabilities.software);
         return dataCall(attrs, sizes, result === "x", capabilities);
       },
+      expand: (node) => (result === "w" ? undefined : pointwiseProduct(node, result === "x")),
     },
     multilinear: true,
     transpose(ct, node, argument) {
@@ -100,6 +101,21 @@ function convolution(name: string, roles: readonly [Role, Role], result: Role): 
       return fill(shapeOf(result, sizesOf(name, roles, inputs, attrs), attrs), 0);
     },
   });
+}
+
+/** A convolution of single pixels, or its transpose in x, as a product of matrices for each image. */
+function pointwiseProduct({ inputs: [data, w], attrs, shape }: Node<ConvAttrs>, backward: boolean): Node | undefined {
+  const { kernel, stride, padding, groups, lead } = attrs;
+  const pointwise = [...kernel, ...stride].every((n) => n === 1) && padding.every((n) => n === 0);
+  if (!pointwise || groups > 1 || lead > 0) return undefined;
+  const [images, channels, ...plane] = data!.shape as [number, number, ...number[]];
+  const weights = reshape(w!, w!.shape.slice(0, 2));
+  const pixels = numel(plane);
+  const product =
+    pixels === 1
+      ? matmul(reshape(data!, [images, channels]), weights, { transposeB: !backward })
+      : matmul(weights, reshape(data!, [images, channels, pixels]), { transposeA: backward });
+  return reshape(product, shape);
 }
 
 export const convForwardPrimitive = /* @__PURE__ */ convolution("convForward", ["x", "w"], "y");
