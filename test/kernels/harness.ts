@@ -20,7 +20,7 @@ export function numbers(shape: Shape, seed: number): Float32Array {
 /** Relative to the largest expected element: sums cancel. */
 export function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 2e-6): void {
   expect(actual.length).toBe(expected.length);
-  const scale = Math.max(1e-30, ...Array.from(expected, Math.abs));
+  const scale = Array.from(expected, Math.abs).reduce((a, b) => Math.max(a, b), 1e-30);
   let worst = 0;
   for (let i = 0; i < expected.length; i++) worst = Math.max(worst, Math.abs(actual[i]! - expected[i]!) / scale);
   expect(worst).toBeLessThan(tolerance);
