@@ -15,7 +15,7 @@ import {
   type Table,
 } from "../../src/view/index.ts";
 import { METHODS, type ByMethod, type Curves, type Method } from "./pictures-measure.ts";
-import { drops, leftAtEnd, meanCurve, reachedAt, spread, spreadText, wins } from "./pictures-statistics.ts";
+import { counted, drops, leftAtEnd, meanCurve, reachedAt, spread, spreadText, wins } from "./pictures-statistics.ts";
 import { levelOf, type PictureResult, type PicturesStudy } from "./pictures-study.ts";
 
 export const METHOD_NAMES: ByMethod<string> = {
@@ -50,7 +50,7 @@ function alongPath(study: PicturesStudy, curve: (result: PictureResult) => reado
     return { name: `${name}: ${className}`, x, y: curve(results[k]!) };
   });
   return results.length > 1
-    ? [{ name: `mean of ${results.length} pictures`, x, y: meanCurve(results.map(curve)) }, ...own]
+    ? [{ name: `mean of ${counted(results.length)}`, x, y: meanCurve(results.map(curve)) }, ...own]
     : own;
 }
 
@@ -103,7 +103,7 @@ export function layersFigure(study: PicturesStudy): Figure {
       x: alphaAxis(study),
       y: { label: "cosine distance" },
     }),
-    caption: `Means over ${results.length} pictures; layers from the first to the last.`,
+    caption: `Means over ${counted(results.length)}; layers from the first to the last.`,
   };
 }
 
@@ -113,7 +113,7 @@ export function saturationTable({ results, settings }: PicturesStudy): Table {
     ...(["probability", "logit"] as const).map((kind) => spreadText(spread(results.map((r) => value(r, kind))))),
   ];
   return {
-    caption: `Saturated or not? Mean ± standard deviation over ${results.length} pictures`,
+    caption: `Saturated or not? Mean ± standard deviation over ${counted(results.length)}`,
     columns: ["", "probability", "logit"],
     rows: [
       row(`value for ${settings.baseline}`, (r, kind) => r[kind].scores[0]!),
@@ -225,7 +225,7 @@ export function ablationFigure(study: PicturesStudy): Figure {
       x: { label: "pixels blanked, largest |attribution| first", unit: "%" },
       y: { label: `fall of ${scoreName(study)}` },
     }),
-    caption: `Higher is better. Blanked pixels become ${settings.baseline}; ${results.length} pictures.`,
+    caption: `Higher is better. Blanked pixels become ${settings.baseline}; ${counted(results.length)}.`,
   };
 }
 
@@ -239,7 +239,7 @@ export function ablationTable(study: PicturesStudy): Table {
   const { results, settings } = study;
   const steps = settings.fractions.map((_, step) => step).slice(1);
   return {
-    caption: `Fall of ${scoreName(study)}, mean ± standard deviation over ${results.length} pictures`,
+    caption: `Fall of ${scoreName(study)}, mean ± standard deviation over ${counted(results.length)}`,
     columns: [
       "pixels blanked",
       ...METHODS.map((m) => METHOD_NAMES[m]),
@@ -262,7 +262,7 @@ export function ablationTable(study: PicturesStudy): Table {
 export function boxTable({ results }: PicturesStudy): Table {
   const names = [...new Set(results.flatMap(({ shares }) => Object.keys(shares)))];
   return {
-    caption: `Share of |attribution| inside the boxes, mean ± standard deviation over ${results.length} pictures`,
+    caption: `Share of |attribution| inside the boxes, mean ± standard deviation over ${counted(results.length)}`,
     columns: ["box", "share of the area", ...METHODS.map((method) => METHOD_NAMES[method]), "IG above the gradient"],
     rows: names.map((name) => {
       const found = results.flatMap(({ shares }) => shares[name] ?? []);

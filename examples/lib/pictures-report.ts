@@ -15,7 +15,7 @@ import {
   scoreName,
 } from "./pictures-figures.ts";
 import { METHODS, type Method } from "./pictures-measure.ts";
-import { leftAtEnd, reachedAt, spread, spreadText, wins } from "./pictures-statistics.ts";
+import { counted, leftAtEnd, reachedAt, spread, spreadText, wins } from "./pictures-statistics.ts";
 import type { PictureResult, PicturesStudy } from "./pictures-study.ts";
 import { largestMagnitude, mean } from "./statistics.ts";
 
@@ -81,7 +81,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(0)}\u00a0%`;
 
 function introduction({ model, set, results, settings }: PicturesStudy): string {
   return (
-    `The model "${model.name}" (${model.source}) looks at ${results.length} ${set.kind}. Each is faded in from ${settings.baseline}: ` +
+    `The model "${model.name}" (${model.source}) looks at ${counted(results.length, set.kind)}. Each is faded in from ${settings.baseline}: ` +
     `α is the share of the picture, from 0 to 1. What do the score, its gradients and the hidden layers do meanwhile? And ` +
     `are gradients added up over the whole fade, Integrated Gradients, a better account of the decision than the gradient at ` +
     `the picture? These are the questions of "Gradients of Counterfactuals" (arXiv 1611.02639), asked of another network and ` +
@@ -102,7 +102,7 @@ function saturationText({ results, settings }: PicturesStudy): string {
   const sure = results.filter((r) => r.probability.scores.at(-1)! >= SURE);
   return (
     `The probability has made 90\u00a0% of its way from ${settings.baseline} to the picture at α = ${reached.toFixed(2)} on average, and at ` +
-    `α = 0.6 or before in ${early} of ${results.length} pictures. At the picture itself the mean |gradient| of the ` +
+    `α = 0.6 or before in ${early} of ${counted(results.length)}. At the picture itself the mean |gradient| of the ` +
     `probability is ${left(results, "probability")} of its largest value along the path, that of the logit ${left(results, "logit")}. ` +
     (sure.length > 0
       ? `Over the ${sure.length} where the model is sure (a probability of ${SURE} or more) it is ${left(sure, "probability")} and ` +
@@ -125,7 +125,7 @@ function ablationText(study: PicturesStudy): string {
     `The pixels with the largest |attribution| become ${settings.baseline}, and the fall of ${scoreName(study)} of the predicted class is ` +
     `measured: it should be large if they are the ones that count. After ${formatNumber(100 * settings.fractions[step]!)}\u00a0% of ` +
     `the pixels it is ${METHODS.map((m) => `${fall(m)} (${METHOD_NAMES[m]})`).join(", ")}. The largest is that of ` +
-    `${best.join(" and ")}; after blanking by Integrated Gradients it is larger than by the gradient in ${more} of ${results.length} pictures.\n\n` +
+    `${best.join(" and ")}; after blanking by Integrated Gradients it is larger than by the gradient in ${more} of ${counted(results.length)}.\n\n` +
     `Two warnings. Blanked pixels become what the paths start from, which suits Integrated Gradients and gradient × difference: ` +
     `pixels that are ${settings.baseline} anyway get nothing from either, and blanking them changes nothing. And pictures with ` +
     `specks are unlike any that the model was trained on: it may fall for the specks rather than miss the pixels, as the ` +
@@ -137,7 +137,7 @@ function boxText({ set, results }: PicturesStudy): string {
   return (
     `${set.boxed} The share of the area is what attributions spread evenly, or at random, would have; a share above it means that ` +
     `a method points into the box. That is where a reader would look: whether the model does is what the explanation should tell, so a high share is no ` +
-    `proof of a good explanation. Means over ${results.length} pictures.`
+    `proof of a good explanation. Means over ${counted(results.length)}.`
   );
 }
 

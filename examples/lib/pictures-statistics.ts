@@ -45,3 +45,7 @@ export const spreadText = ({ mean: m, deviation }: Spread, digits = 2): string =
   `${rounded(m, digits)}\u00a0±\u00a0${deviation.toFixed(digits)}`;
 
 const rounded = (x: number, digits: number): string => x.toFixed(digits).replace(/^-(?=[0.]*$)/, "");
+
+/** "1 picture", "3 faces". */
+export const counted = (count: number, kind = "pictures"): string =>
+  `${count} ${count === 1 ? kind.replace(/s$/, "") : kind}`;

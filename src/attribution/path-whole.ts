@@ -3,6 +3,7 @@
 import { batchAll, batchGraph } from "../autograd/batch.ts";
 import { fill, input } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
+import { numel } from "../tensor/shape.ts";
 import { reachable, replacing, rewrite } from "../graph/trace.ts";
 import { reshape } from "../kernels/movement.ts";
 import { index as indexed, sliceAxis } from "../kernels/slice.ts";
@@ -22,10 +23,13 @@ export interface WholeSize {
 /** Nodes that the ends of paths add. Several paths have their own beginnings, but end at the same input. */
 export const endNodesOf = (baselines: number): readonly number[] => (baselines === 1 ? [0, 1] : [0]);
 
+/** Up to this many outputs are read back for both ends of a path, rather than cut by a dispatch more. */
+const FEW_OUTPUTS = 4096;
+
 /**
  * inputs: side inputs, target if given, given, X' [M, ...], nodes [M, S + E(, B)] of which the last are {@link endNodesOf},
- * weights [M, S(, C)], p [M] if M > 1 -> totals, output, scores at the ends [M, E, ...], score at the input if
- * M > 1, the predicted classes if the target is them
+ * weights [M, S(, C)], p [M] if M > 1 -> totals, output (or few at both ends, those at the input last), scores at the ends
+ * [M, E, ...], score at the input if M > 1, the predicted classes if the target is them
  */
 export function wholeGraph(
   shape: PathShape,
@@ -85,7 +89,13 @@ export function wholeGraph(
   ]);
   // The class stays that of the input all along the path.
   const pinned = index && !targetGiven ? rewrite([predicted!], new Map([[output, atInput(outputs, output)]])) : [];
-  const results = [...totals.slice(0, -1), atInput(outputs, output), scores, ...(baselines > 1 ? [score] : [])];
+  const few = baselines === 1 && numel(outputs.shape) <= FEW_OUTPUTS;
+  const results = [
+    ...totals.slice(0, -1),
+    few ? outputs : atInput(outputs, output),
+    scores,
+    ...(baselines > 1 ? [score] : []),
+  ];
   return {
     inputs: [
       ...[...inputs, ...(index && targetGiven ? [index] : []), ...given, ...(zero ? [] : baseline), nodes, weights],

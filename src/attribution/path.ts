@@ -1,7 +1,8 @@
 // Path integrals on the device: in one program with one submit where all nodes fit at once, else chunk by chunk.
 import type { Device } from "../tensor/device.ts";
 import { ArgumentError } from "../tensor/errors.ts";
-import type { HostArray } from "../tensor/host.ts";
+import { hostArray, type HostArray } from "../tensor/host.ts";
+import { numel } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
 import type { Program, ProgramOptions } from "../compiler/program.ts";
@@ -199,6 +200,7 @@ export class PathIntegral {
     session: Session,
   ): PathResult {
     const { set } = this;
+    const { shape } = this.problem.output;
     const { program, graph } = whole;
     const classes = this.#classes;
     const arrays = graph.collect?.(read, set.weights, classes?.data) ?? [...read];
@@ -208,7 +210,7 @@ export class PathIntegral {
     const score = this.baselineCount > 1 ? rest.shift() : undefined;
     return {
       totals,
-      outputs: output,
+      outputs: hostArray(output.data.slice(output.data.length - numel(shape)), shape),
       targets: rest[0] ?? classes,
       ...endScores(scores, set.weights, score),
       plan: {
