@@ -5,6 +5,7 @@ import { boxInInput, chosenLayers, METHODS, type MeasureSettings } from "../../e
 import { outlined } from "../../examples/lib/pictures-figures.ts";
 import { picturesReport, resultJson, summaryText } from "../../examples/lib/pictures-report.ts";
 import {
+  counted,
   drops,
   leftAtEnd,
   meanCurve,
@@ -283,3 +284,7 @@ test("layers: by name, evenly spread; models that take channels last are refused
     await expect(last).rejects.toThrow(/channels, height, width/);
     model.dispose();
   }));
+
+test("one picture is not several", () => {
+  expect([counted(1), counted(12), counted(1, "faces")]).toEqual(["1 picture", "12 pictures", "1 face"]);
+});
