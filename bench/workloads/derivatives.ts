@@ -3,7 +3,8 @@ import { grad, hvp } from "../../src/autograd/index.ts";
 import { compile, type Program } from "../../src/compiler/program.ts";
 import type { Value } from "../../src/graph/node.ts";
 import { square, sum } from "../../src/kernels/index.ts";
-import { netModel, normal, seeded, type LayerPlan, type NetPlan } from "../nets.ts";
+import { LSTM_CASE, LSTM_NET } from "./ig-lstm.ts";
+import { netModel, normal, seeded, subjectOf, type LayerPlan, type NetPlan } from "../nets.ts";
 import { programContestant } from "../program.ts";
 import type { GradientTask, HessianProductTask } from "../task.ts";
 import { gradientTruth, hessianProductTruth } from "../truth.ts";
@@ -13,6 +14,8 @@ interface Plan extends NetPlan {
   readonly name: string;
   readonly about: string;
   readonly batch: number;
+  /** Folder of a golden case with these layers, whose weights are taken if it is there. */
+  readonly case?: string;
 }
 
 const SIZES = [16, 64, 128];
@@ -30,19 +33,32 @@ const lstm = (name: string): Plan => ({
   ...{ input: [24, 16], layers: [{ kind: "lstm", in: 16, out: 32 }] },
 });
 
+const deepLstm = (name: string): Plan => ({
+  ...{
+    name,
+    about: "one sequence of 20 vectors of 200 numbers, two LSTM layers of 200 units, 1000 outputs of the last state",
+  },
+  ...{ batch: 1, case: LSTM_CASE, ...LSTM_NET },
+});
+
 export const derivatives: readonly Workload[] = [
   ...mlps.map((plan) => workload(plan, "hessian-product")),
   workload(lstm("lstm-gradient"), "gradient"),
   workload(lstm("lstm-hvp"), "hessian-product"),
+  workload(deepLstm("lstm2-gradient"), "gradient"),
+  workload(deepLstm("lstm2-hvp"), "hessian-product"),
 ];
 
-function workload({ name, about, batch, ...plan }: Plan, kind: "gradient" | "hessian-product"): Workload {
+function workload({ name, about, batch, case: golden, ...plan }: Plan, kind: "gradient" | "hessian-product"): Workload {
   const first = kind === "gradient";
   return {
     name,
     about: `${first ? "gradient" : "Hessian-vector product"} of the sum of squared outputs, ${about}`,
-    prepare: ({ device }) => {
-      const { net } = seeded(name, plan);
+    prepare: async ({ device, files }) => {
+      const { net, source } =
+        golden === undefined
+          ? { source: "seeded weights", ...seeded(name, plan) }
+          : await subjectOf(files, golden, plan);
       const { model, dispose } = netModel(device, net);
       const x = normal(`${name}/points`, [batch, ...plan.input]);
       const v = normal(`${name}/direction`, x.shape);
@@ -51,8 +67,8 @@ function workload({ name, about, batch, ...plan }: Plan, kind: "gradient" | "hes
       const score = (x: Value): Value => sum(square(model(x)));
       const derivative = first ? grad(score) : hvp(score);
       const make = (): Program => compile(device, (...inputs: Value[]) => derivative(...inputs), arrays);
-      return Promise.resolve({
-        source: "seeded weights, points and direction",
+      return {
+        source: `${source}; seeded points and direction`,
         truth: {
           data: () => (task.kind === "gradient" ? gradientTruth(task) : hessianProductTruth(task)),
           source: first ? "double precision, closed form" : "double precision, differences of gradients in closed form",
@@ -61,7 +77,7 @@ function workload({ name, about, batch, ...plan }: Plan, kind: "gradient" | "hes
         task,
         own: [programContestant({ make, arrays })],
         dispose,
-      });
+      };
     },
   };
 }
