@@ -1,5 +1,7 @@
-// Times one workload: each contestant's first call, then calls in turn, so that all meet the same disturbances.
+// Times one workload: each contestant's first call, then rounds of calls, so that all meet the same disturbances. Each round has
+// an order of its own: what a contestant leaves behind (garbage, cold caches) meets all others, not always the same one.
 import type { Device } from "../src/tensor/index.ts";
+import { random } from "../src/nn/index.ts";
 import type { Meter } from "./counters.ts";
 import type { ContestantResult, WorkloadResult } from "./result.ts";
 import { relativeError, spread } from "./statistics.ts";
@@ -44,8 +46,10 @@ export async function measure(workload: Workload, setting: Setting): Promise<Wor
     // Kernels that a second call asks for are built beside it: let nobody's be built while others are timed.
     await new Promise((resolve) => setTimeout(resolve, SETTLING));
     for (const runner of runners) if (runner.firstTime < LONG_CALL) await runner.call();
+    const order = random(`${name}/order`);
     for (let i = 0; i < setting.reps; i++) {
-      for (const runner of runners) if (i < FEWEST || runner.spent < LONG_ENOUGH) await runner.timedCall();
+      for (const runner of [...order.permutation(runners.length)].map((k) => runners[k]!))
+        if (i < FEWEST || runner.spent < LONG_ENOUGH) await runner.timedCall();
     }
     const tables = (await prepared.study?.()) ?? [];
     const missing = withoutPeers === undefined ? [] : peers.map((peer) => absentPeer(peer, withoutPeers));

@@ -85,7 +85,7 @@ async function flopsIfItFits(
 async function plannedFlops(path: PathIntegral, points: PathPoints, integrand: Integrand): Promise<number> {
   const whole = path.whole(points, integrand);
   if (whole) return whole.program.plan.flops;
-  const { chunkPrograms, partsOf, planPath } = await import("./path-chunks.ts");
+  const { chunkPrograms, partsOf, planPath } = await import("./on-demand.ts");
   const { plan, programs } = planPath(path, points, integrand);
   const all = partsOf(programs).reduce((n, program) => n + program.plan.flops, 0);
   const once = all - programs.chunk.program.plan.flops;
@@ -96,7 +96,7 @@ async function plannedFlops(path: PathIntegral, points: PathPoints, integrand: I
 
 /** Halves the number of rows until they fit. */
 async function inBlocks(path: PathIntegral, points: PathPoints, { ids, groups }: HessianRows): Promise<HessianChoice> {
-  const { planPath } = await import("./path-chunks.ts");
+  const { planPath } = await import("./on-demand.ts");
   const form = { sum: "hvp", tangents: "rows" } as const;
   for (let rows = Math.ceil(ids.length / 2); ; rows = Math.ceil(rows / 2)) {
     const integrand = hessianIntegrand(path.shape, { ...form, rows, groups });

@@ -132,7 +132,7 @@ async function chosenTarget(
 /** Scores at the input and, averaged, at the baselines; the output at the input. */
 async function scoresOf(path: PathIntegral): Promise<Explained["scores"] & { readonly outputs: HostArray }> {
   const { set } = path;
-  const { encodePrelude, preludeProgram } = await import("./path-chunks.ts");
+  const { encodePrelude, preludeProgram } = await import("./on-demand.ts");
   const { program } = preludeProgram(path, path.shape, 1);
   return inSession(path, [program], async (session) => {
     const pairs: HostArray[][] = [];

@@ -122,7 +122,7 @@ async function pointsOf(
 ): Promise<Quadrature> {
   if (rule === "explicit") return options.points!;
   if (rule !== "equidistributed") return quadrature(rule, steps);
-  const { probedVariation } = await import("./path-rows.ts");
+  const { probedVariation } = await import("./on-demand.ts");
   return equidistributed(await probedVariation(path), steps);
 }
 

@@ -53,7 +53,7 @@ export async function interiorGradients<I extends Input>(
     }
     const { problem } = path;
     const nodes = layers.map((name) => layerNode(problem.layers, name));
-    const { endGradients, pathRows, rowGraph } = await import("./path-rows.ts");
+    const { endGradients, pathRows, rowGraph } = await import("./on-demand.ts");
     const outputs = [problem.score, ...endGradients(problem), ...nodes];
     const report = reporting(options, alphas.length);
     const rows = await pathRows(

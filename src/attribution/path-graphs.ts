@@ -13,7 +13,6 @@ import { fill, input } from "../graph/leaves.ts";
 import type { Node } from "../graph/node.ts";
 import { replacing } from "../graph/trace.ts";
 import { add, mul, sub } from "../kernels/arithmetic.ts";
-import { sum } from "../kernels/broadcast.ts";
 import { reshape } from "../kernels/movement.ts";
 import { sliceAxis } from "../kernels/slice.ts";
 import {
@@ -26,7 +25,6 @@ import {
   leafLike,
   nodeInputs,
   pathGraph,
-  pathPoints,
   pullBack,
   pushForward,
   timesEach,
@@ -34,6 +32,7 @@ import {
   type PathGraph,
   type PathShape,
 } from "./path-parts.ts";
+import { pathRamps } from "./path-ramps.ts";
 
 /**
  * What paths start from: the baselines (leaves), and made of them boundary values A and their tangents T along D = x - x'.
@@ -81,11 +80,11 @@ function chunkGraph(shape: PathShape, { baselines, steps, more = 0 }: ChunkSize,
   const { nodes, weights } = nodeInputs(shape, baselines, steps, perExample, { more });
   const sums = accumulatorShapes(shape, baselines).map((s) => input(s, "f32", "sum"));
   const all = steps + more;
-  const rows = pathPoints(shape, ends, nodes, all);
-  const outputs = batchAll(boundaryGradients(shape), rows, baselines * all).map((g, k) => {
+  const { rows, pull } = pathRamps(shape, ends, nodes, all);
+  const outputs = batchAll(boundaryGradients(shape, [...rows.keys()]), rows, baselines * all).map((g, k) => {
     // Left out rather than weighted by 0: a gradient at an end may be infinite.
     const whole = sliceAxis(reshape(g, [baselines, all, ...g.shape.slice(1)]), 1, 0, steps);
-    return add(sums[k]!, sum(mul(whole, aligned(weights, whole.shape)), 1));
+    return add(sums[k]!, pull(mul(whole, aligned(weights, whole.shape)), k));
   });
   return pathGraph(shape.problem, [...ends.starts, ...ends.along, nodes, weights, ...sums], outputs);
 }

@@ -13,12 +13,15 @@ import { reachable, replacing, type Graph } from "../graph/trace.ts";
 import { add, mul } from "../kernels/arithmetic.ts";
 import { broadcastTo, sum } from "../kernels/broadcast.ts";
 import { reshape } from "../kernels/movement.ts";
+import type { rampProduct } from "../kernels/ramp.ts";
 import type { Problem } from "./problem.ts";
 
 /** Where paths are evaluated: at the boundary of the affine prefix, or at the attributed values themselves. */
 export interface PathShape {
   readonly problem: Problem;
   readonly boundary: readonly Node[];
+  /** Kernels for rectified lines, if any may be used, and whether the adapter is a software one: see path-ramps.ts. */
+  readonly ramps?: { readonly product: typeof rampProduct; readonly software: boolean };
 }
 
 export function pathShape(problem: Problem, hoist: boolean): PathShape {
@@ -68,11 +71,13 @@ export const aligned = (lead: Node, value: Shape): Node =>
 /** The class axis [K], if all classes are explained. */
 export const classesOf = ({ target }: Problem): number[] => (target.kind === "all" ? [target.classes] : []);
 
-/** Gradient of the score with respect to the boundary; [K, ...] for all classes. Zeros where the score ignores a value. */
-export function boundaryGradients({ problem, boundary }: PathShape): Node[] {
+/**
+ * Gradient of the score with respect to the boundary, or to other values that it depends on through them; [K, ...] for all
+ * classes. Zeros where the score ignores a value.
+ */
+export function boundaryGradients({ problem, boundary }: PathShape, at = boundary): Node[] {
   const { score, target } = problem;
-  const gradients = (seed: Node): Node[] =>
-    vjpGraph([score], boundary, [seed]).map((g, k) => g ?? fill(boundary[k]!.shape, 0));
+  const gradients = (seed: Node): Node[] => vjpGraph([score], at, [seed]).map((g, k) => g ?? fill(at[k]!.shape, 0));
   if (target.kind !== "all") return gradients(fill(score.shape, 1));
   const seed = leafLike(score, [], "class");
   const { batch, classes } = target;

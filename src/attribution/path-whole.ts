@@ -9,6 +9,7 @@ import { reshape } from "../kernels/movement.ts";
 import { index as indexed, sliceAxis } from "../kernels/slice.ts";
 import { pathStarts } from "./path-graphs.ts";
 import { pathPoints, type Integrand, type PathGraph, type PathShape } from "./path-parts.ts";
+import { pathRamps } from "./path-ramps.ts";
 
 export interface WholeSize {
   readonly baselines: number;
@@ -70,7 +71,7 @@ export function wholeGraph(
   const atEnds = pathPoints(shape, { starts, along }, lastNodes(nodes), more);
   if (integrand.shared) {
     const forward = reachable([output, score]);
-    const everywhere = pathPoints(shape, { starts, along }, nodes, steps + more);
+    const { rows: everywhere } = pathRamps(shape, { starts, along }, nodes, steps + more);
     const needed = new Set(reachable(sums));
     batchGraph(forward, everywhere, baselines * (steps + more)).forEach(({ node, batched }, i) => {
       if (!batched || !needed.has(node) || atEnds.has(forward[i]!)) return;

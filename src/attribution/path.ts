@@ -10,6 +10,7 @@ import { assertArrays, baselineSet, placeholders, startingValues, type BaselineS
 import { gradientIntegrand } from "./path-graphs.ts";
 import { classArray, endScores, pointTensors, stacked, targetGiven, type PathPoints } from "./path-inputs.ts";
 import { pathShape, type Integrand, type PathGraph, type PathShape } from "./path-parts.ts";
+import { withRamps } from "./path-ramps.ts";
 import { endNodesOf, wholeGraph, type WholeSize } from "./path-whole.ts";
 import { assertFinite, checkIds, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
 import { boundaryKey, compiled, costOf, limitsOf, type Compiled } from "./programs.ts";
@@ -76,7 +77,8 @@ export class PathIntegral {
     const device = chooseDevice(problem, arrays, options.device);
     const starting = startingValues(problem, options);
     const set = await baselineSet(options.baseline ?? "zero", placeholders(problem, starting, arrays));
-    return new PathIntegral(device, problem, pathShape(problem, options.hoist ?? true), options, arrays, starting, set);
+    const shape = await withRamps(pathShape(problem, options.hoist ?? true), set.baselines.length, device.info);
+    return new PathIntegral(device, problem, shape, options, arrays, starting, set);
   }
 
   /** Whether the only baseline is zeros: then it is not even uploaded. */
@@ -112,7 +114,7 @@ export class PathIntegral {
     const whole =
       options.kernel?.(this, task.integrand ? undefined : this.#size(points), fits) ?? this.whole(points, integrand);
     if (whole) return this.#integrateAtOnce(whole, points, integrand, task);
-    const { integrateInChunks, packSaved } = await import("./path-chunks.ts");
+    const { integrateInChunks, packSaved } = await import("./on-demand.ts");
     const packed = this.whole(points, integrand, packSaved);
     if (packed) return this.#integrateAtOnce(packed, points, integrand, task);
     return integrateInChunks(this, points, { ...task, integrand });

@@ -26,7 +26,7 @@ export async function saliency<I extends Input>(
   const path = await PathIntegral.open(model, input, options);
   try {
     const { problem } = path;
-    const { endGradients, pathRows, rowGraph } = await import("./path-rows.ts");
+    const { endGradients, pathRows, rowGraph } = await import("./on-demand.ts");
     const [scores, ...gradients] = await pathRows(
       path,
       "saliency",

@@ -7,8 +7,10 @@ const LONG_MS = 3.5;
 const LEAST_TIMER_MS = 1;
 /** Asking starts after this part of the time that such work took before, which is up to two milliseconds too long. */
 const EARLY = 0.5;
+/** One slow answer may be a disturbance: what is remembered grows by no more than this factor. */
+const SLOWER = 1.2;
 /** A question takes about 0.15 ms, and the processor's time with it. */
-const MOST_QUESTIONS = 12;
+const MOST_QUESTIONS = 24;
 /** So many kinds of work are told apart. */
 const MOST_KINDS = 256;
 
@@ -40,7 +42,7 @@ export class Completions {
     }
     await done;
     if (this.#took.size >= MOST_KINDS) this.#took.clear();
-    this.#took.set(kind, performance.now() - start);
+    this.#took.set(kind, Math.min(performance.now() - start, SLOWER * took));
   }
 
   /** The shortest question that is answered: what an empty error scope caught. */

@@ -155,7 +155,7 @@ function leastOperations(sizes: readonly number[], steps: number): number {
 }
 
 describe.each([
-  [[64, 256, 256, 10], 50],
+  [[64, 96, 96, 10], 50],
   [[32, 64, 48, 64, 5], 80],
 ] as const)("Integrated Gradients of dense layers %j with %i steps", (sizes, steps) => {
   test("take at most 1.1 times the operations that are needed", () =>
@@ -168,3 +168,11 @@ describe.each([
       expect(everyStep.plan.flops).toBeGreaterThan(least + steps * 2 * sizes[0] * sizes[1]);
     }));
 });
+
+test("the second product of a dense network costs hardly more for many steps than for few", () =>
+  withNetwork(mlp(64, 256, 256, 10), async ({ model, x }) => {
+    const [few, many] = [50, 400];
+    const flops = async (steps: number) => (await integratedGradients(model, x, { steps, target: 1 })).plan.flops;
+    expect(await flops(few)).toBeLessThan(leastOperations([64, 256, 256, 10], few) / 10);
+    expect(await flops(many)).toBeLessThan(3 * (await flops(few)));
+  }));

@@ -47,13 +47,23 @@ describe("completion of work", () => {
     expect(asked).toEqual({ open: 0, count });
   });
 
-  test("is waited for without questions where it takes longer than it used to", async () => {
+  test("is waited for without questions once it has taken longer than it used to for a while", async () => {
     const { asked, completions } = deviceThat();
     await work(completions, "kind", 1);
     await work(completions, "kind", 500);
-    expect(asked.count).toBeLessThanOrEqual(12);
+    expect(asked.count).toBeLessThanOrEqual(24);
+    for (let i = 0; i < 8; i++) await work(completions, "kind", 500);
+    const { count } = asked;
     await work(completions, "kind", 500);
-    expect(asked.count).toBeLessThanOrEqual(12);
+    expect(asked.count).toBe(count);
+  });
+
+  test("is asked about after a single disturbance", async () => {
+    const { asked, completions } = deviceThat();
+    for (const took of [2, 30]) await work(completions, "kind", took);
+    const { count } = asked;
+    await work(completions, "kind", 2);
+    expect(asked.count).toBeGreaterThan(count);
   });
 
   test("that fails, fails for whoever waits; answers that fail do not", async () => {
