@@ -49,3 +49,14 @@ async function openAndReport(): Promise<Device> {
   process.once("exit", () => device.destroy());
   return device;
 }
+
+/** Lets the device pass for one of hardware, or of software. */
+export async function passingFor(software: boolean, device: Device, work: () => Promise<void>): Promise<void> {
+  const { info } = device;
+  Object.assign(device, { info: { ...info, software } });
+  try {
+    await work();
+  } finally {
+    Object.assign(device, { info });
+  }
+}

@@ -29,9 +29,19 @@ interface RampAttrs extends Attrs {
 const pathsOf = ({ baselines, examples }: RampAttrs): number => baselines * examples;
 const stridesOf = ({ units, outputs, transposed }: RampAttrs): number[] => (transposed ? [1, units] : [outputs, 1]);
 
-type Call = Pick<KernelCall, "wgsl" | "uniforms" | "flops" | "constants"> & { readonly invocations: number };
+interface Call extends Pick<KernelCall, "wgsl" | "uniforms" | "flops" | "constants"> {
+  readonly invocations: number;
+  readonly quick?: Call;
+}
 
+/** Invocations of a workgroup, where the text has no constant for it. */
 const LANES = 16;
+
+const kernelCall = ({ invocations, quick, ...call }: Call): KernelCall => ({
+  ...call,
+  workgroups: Math.ceil(invocations / Number(call.constants?.["LANES"] ?? LANES)),
+  quick: quick && kernelCall(quick),
+});
 
 /** A kernel of whole paths: nothing differentiates or batches it, and results are stored out of order. */
 function kernel<A extends Attrs>(
@@ -46,10 +56,7 @@ function kernel<A extends Attrs>(
     lowering: {
       kind: "kernel",
       epilogue: false,
-      call({ inputs, attrs }, capabilities) {
-        const { invocations, ...call } = callOf(attrs, capabilities, inputs);
-        return { ...call, workgroups: Math.ceil(invocations / Number(call.constants?.["LANES"] ?? LANES)) };
-      },
+      call: ({ inputs, attrs }, capabilities) => kernelCall(callOf(attrs, capabilities, inputs)),
     },
     jvp: withoutRule(name),
     batch: withoutRule(name),
@@ -90,16 +97,16 @@ const rowsPrimitive = /* @__PURE__ */ kernel<RampAttrs>(
   ({ baselines, examples, steps, outputs }) => [2, baselines * steps, examples, outputs],
   (attrs, { software }) => {
     const { examples, steps, units, outputs } = attrs;
-    // A software adapter pays for loads, most of which a larger tile does not repeat; a GPU wants invocations.
-    const [LANES, FOURS] = software ? [4, 2] : [64, 1];
     const paths = pathsOf(attrs);
-    return {
+    const tile = (LANES: number, FOURS: number): Call => ({
       wgsl: rowsWgsl,
       uniforms: [paths, examples, steps, units, outputs, attrs.own, ...stridesOf(attrs)],
       constants: { LANES, FOURS },
       invocations: 2 * paths * Math.ceil(outputs / (4 * FOURS)),
       flops: 4 * paths * outputs * (units + steps),
-    };
+    });
+    // A software adapter pays for loads, most of which a larger tile does not repeat; a GPU wants invocations.
+    return software ? { ...tile(4, 2), quick: tile(4, 1) } : tile(64, 1);
   },
 );
 

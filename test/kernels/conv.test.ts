@@ -17,7 +17,7 @@ import { mul } from "../../src/kernels/arithmetic.ts";
 import { sum } from "../../src/kernels/broadcast.ts";
 import { fill, input } from "../../src/graph/leaves.ts";
 import { ArgumentError, hostArray, numel, ShapeError, type Device, type Shape } from "../../src/tensor/index.ts";
-import { withCleanDevice } from "../gpu.ts";
+import { passingFor, withCleanDevice } from "../gpu.ts";
 import { byLoop, byRule, evaluate, expectClose, FLAGS, random, type Binary, type Flags } from "./harness.ts";
 
 interface Case extends ConvOptions {
@@ -130,17 +130,6 @@ async function expectValues(device: Device, entry: Case): Promise<void> {
   expectClose(forward!.data, truth.y);
   expectClose(inputGrad!.data, truth.x);
   expectClose(weightGrad!.data, truth.w);
-}
-
-/** Lets the device pass for one of hardware, or of software. */
-async function passingFor(software: boolean, device: Device, work: () => Promise<void>): Promise<void> {
-  const { info } = device;
-  Object.assign(device, { info: { ...info, software } });
-  try {
-    await work();
-  } finally {
-    Object.assign(device, { info });
-  }
 }
 
 describe("values", () => {

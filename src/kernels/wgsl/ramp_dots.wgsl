@@ -1,6 +1,6 @@
 // Cotangents of units, summed over the nodes at which they are on: those of the outputs, already summed over the same nodes
 // (ramp_sums.wgsl), times the weights.
-// out[m, b, h] = sum over o of sums[m, b, keys[m, b, h], o] w[h, o], 0 for keys of 2 S
+// out[m, b, h] = sum over o of sums[m, b, keys[m, b, h], o] w[h, o], 0 for units that are never on
 struct Dims {
   paths: u32, steps: u32, units: u32, outputs: u32,
   w_unit: u32, w_output: u32, // strides of the weights
@@ -15,10 +15,10 @@ struct Dims {
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let i = (wid.x + wid.y * groups.x) * 16u + lane;
   if (i >= dims.paths * dims.units) { return; }
-  let key = u32(keys[i]);
+  let key = keys[i];
   var sum = 0.0;
-  if (key < 2u * dims.steps) {
-    let from = (i / dims.units * 2u * dims.steps + key) * dims.outputs;
+  if (key == floor(key)) {
+    let from = (i / dims.units * 2u * dims.steps + u32(key)) * dims.outputs;
     let weights = i % dims.units * dims.w_unit;
     for (var o = 0u; o < dims.outputs; o += 4u) {
       let four = o + vec4<u32>(0u, 1u, 2u, 3u);

@@ -1,5 +1,6 @@
-// The row, in order of the sweeps of ramp_rows.wgsl, from which a unit is on: S - n if it is on at the last n of the S nodes, 2 S - n
-// if at the first n, 2 S if nowhere. A line that is rounded is still monotonic, so that bisection finds the node where it switches.
+// The place of a unit in the order in which sweeps over nodes meet units (ramp_rows.wgsl): S - n if it is on at the last n of the S
+// nodes, S - 1 + n if at the first n, between the two kinds if nowhere. A line that is rounded is still monotonic, so that
+// bisection finds the node where it switches.
 struct Dims {
   paths: u32, examples: u32, steps: u32, units: u32,
   own: u32, // examples that have nodes of their own: 1 for all, or each
@@ -31,5 +32,5 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     if (on == rises) { high = middle; } else { low = middle + 1u; }
   }
   let never = low == select(0u, dims.steps, rises);
-  out[i] = f32(select(select(2u * dims.steps - low, low, rises), 2u * dims.steps, never));
+  out[i] = select(f32(select(dims.steps - 1u + low, low, rises)), f32(dims.steps) - 0.5, never);
 }

@@ -3,8 +3,8 @@
 // Between the nodes where it switches a rectifier is a straight line, and on a straight path it switches once at most. So with the
 // nodes in order, the sums of start w and of along w over those that are on change by one unit at a time: a unit costs two
 // multiply-adds for each output, not one for each output and node. Units that are on from some node to the last come in when that
-// is reached; those that are on from the first node to some other do in a second sweep, back from the last node. An invocation
-// makes one sweep: out [2, M, S, B, O] holds the two parts of y.
+// is reached; those that are on from the first node to some other do in a second sweep, back from the last node and the last unit.
+// An invocation makes one sweep: out [2, M, S, B, O] holds the two parts of y.
 //
 // keys[m, b, h]: see ramp_keys.wgsl.
 const LANES = 64u; // tune
@@ -55,21 +55,16 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   // Of the first node: rows are [sweep, baseline, node, example].
   let first = (sweep * dims.paths + baseline * dims.examples) * dims.steps + path - baseline * dims.examples;
 
-  // The first unit of the sweep.
+  let back = sweep == 1u;
   var at = 0u;
-  var end = select(0u, dims.units, sweep == 1u);
-  while (at < end) {
-    let middle = (at + end) / 2u;
-    if (keys[base + u32(order[base + middle])] < f32(dims.steps)) { at = middle + 1u; } else { end = middle; }
-  }
   var a0 = vec4<f32>(); var a1 = vec4<f32>();
   var t0 = vec4<f32>(); var t1 = vec4<f32>();
   for (var row = 0u; row < dims.steps; row++) {
-    let limit = f32(sweep * dims.steps + row);
     while (at < dims.units) {
-      let unit = u32(order[base + at]);
+      let unit = u32(order[base + select(at, dims.units - 1u - at, back)]);
       let u = base + unit;
-      if (keys[u] > limit) { break; }
+      let key = keys[u];
+      if (select(key, f32(2u * dims.steps - 1u) - key, back) > f32(row)) { break; }
       let from = start[u];
       let tangent = along[u];
       let x = four(w0 + unit * dims.w_unit);
@@ -82,7 +77,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
       }
       at++;
     }
-    let s = u32(sorted[sorted_at + select(row, dims.steps - 1u - row, sweep == 1u)]);
+    let s = u32(sorted[sorted_at + select(row, dims.steps - 1u - row, back)]);
     let node = nodes[(baseline * dims.steps + s) * dims.own + set];
     let result = (first + s * dims.examples) * dims.outputs + output;
     put(result, count, a0 + node * t0);
