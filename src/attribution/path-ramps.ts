@@ -18,13 +18,14 @@ interface Rectified {
 
 /** What becomes of `z`, if that is all that is made of it, and the weights are the same for all nodes. */
 function rectified({ ends, output, score, target }: PathShape["problem"], z: Node): Rectified | undefined {
+  if (z.shape.length !== 2 || target.kind === "all") return undefined;
   const results = [output, score];
   const nodes = reachable(results);
   const reader = (x: Node): Node | undefined => {
     const readers = nodes.filter(({ inputs }) => inputs.includes(x));
     return readers.length === 1 && !results.includes(x) ? readers[0] : undefined;
   };
-  const unit = z.shape.length === 2 && target.kind !== "all" ? reader(z) : undefined;
+  const unit = reader(z);
   const product = unit && is(unit, reluPrimitive) ? reader(unit) : undefined;
   if (!product || !is(product, matmulPrimitive)) return undefined;
   const [x, weights] = product.inputs as [Node, Node];

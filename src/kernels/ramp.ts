@@ -1,6 +1,6 @@
 // Products of rectified lines with weights, for all nodes of a straight path at once. A unit max(0, start + node along) switches
 // once at most on its way, so that with nodes in order, sums over units change by one unit at a time, and sums over nodes are
-// differences of running sums: H O operations in place of S H O. Shapes: M baselines, B examples, S nodes, H units, O outputs.
+// running sums: H O operations in place of S H O. Shapes: M baselines, B examples, S nodes, H units, O outputs.
 import type { DType } from "../tensor/dtype.ts";
 import type { Shape } from "../tensor/shape.ts";
 import { withoutRule } from "../graph/leaves.ts";
