@@ -19,12 +19,21 @@ interface Case {
   readonly options?: IntegratedGradientsOptions;
   readonly from?: readonly Vector[];
   readonly target?: number;
+  /** Also in chunks, with this part of the memory that all nodes at once would take. */
+  readonly share?: number;
 }
 
-async function check(
-  device: Device,
-  { widths, examples = 1, score = "logit", options, from, target }: Case,
-): Promise<void> {
+async function check(device: Device, { share, ...c }: Case): Promise<void> {
+  const { plan } = await compare(device, c);
+  expect(plan.chunks).toBe(1);
+  if (share === undefined) return;
+  const options = { ...c.options, memoryBudget: Math.ceil(share * plan.bytes) };
+  const { chunks } = (await compare(device, { ...c, options })).plan;
+  expect(chunks).toBeGreaterThan(1);
+}
+
+/** Compares what a result holds with double precision. */
+async function compare(device: Device, { widths, examples = 1, score = "logit", options, from, target }: Case) {
   const net = new Network(widths);
   const x = drawArray([examples, widths[0]!], 3, 2);
   using traced = net.on(device);
@@ -57,6 +66,7 @@ async function check(
     return own - of[b]!.value(net.logits(row)) + mean((begin) => of[b]!.value(net.logits(begin)));
   });
   deltas.forEach((delta, b) => expect(result.delta.data[b]).toBeCloseTo(delta, 4));
+  return result;
 }
 
 describe("rectified lines along a path", () => {
@@ -70,6 +80,7 @@ describe("rectified lines along a path", () => {
       options: { baseline: [drawArray([1, 4], 8), drawArray([1, 4], 9)].map((array) => ({ baseline: array })) },
       from: [8, 9].map((seed) => [...drawArray([1, 4], seed).data]),
     },
+    "in chunks": { widths: [6, 400, 380, 3], share: 0.6 },
     "a class that is named": { widths: [6, 224, 210, 3], target: 1 },
   };
   test.each(Object.entries(cases))("%s", (_, c) => withCleanDevice((device) => check(device, c)));

@@ -1,10 +1,11 @@
 // Products of rectified lines against double precision loops over nodes, units and outputs.
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/compiler/program.ts";
+import type { Value } from "../../src/graph/node.ts";
 import { rampProduct } from "../../src/kernels/ramp.ts";
 import type { Device } from "../../src/tensor/index.ts";
 import { draw, expectNear } from "../attribution/networks.ts";
-import { passingFor, withCleanDevice } from "../gpu.ts";
+import { openValidationDevice, passingFor, withCleanDevice } from "../gpu.ts";
 
 interface Case {
   readonly baselines?: number;
@@ -39,6 +40,25 @@ function* lines({ start, along, nodes }: Record<"start" | "along" | "nodes", num
       }
 }
 
+/** Of start, along, nodes, weights and cotangents. */
+function shapesOf(c: Case): number[][] {
+  const { baselines = 1, examples = 1, units, outputs, nodes, own, transposed, given = nodes.length } = c;
+  return [
+    [baselines, examples, units],
+    [baselines, examples, units],
+    own ? [baselines, nodes.length, examples] : [baselines, nodes.length],
+    transposed ? [outputs, units] : [units, outputs],
+    [baselines, given, examples, outputs],
+  ];
+}
+
+const kernelsOf =
+  (transposed: boolean) =>
+  (start: Value, along: Value, nodes: Value, weights: Value, cotangents: Value): Value[] => {
+    const product = rampProduct({ start, along, nodes, weights, transposed });
+    return [product.rows, product.pull(cotangents)];
+  };
+
 async function check(device: Device, c: Case): Promise<void> {
   const { baselines = 1, examples = 1, units, outputs, own = false, transposed = false } = c;
   const steps = c.nodes.length;
@@ -54,19 +74,10 @@ async function check(device: Device, c: Case): Promise<void> {
   );
   const weights = single(draw(units * outputs, 3));
   const cotangents = single(draw(baselines * given * examples * outputs, 4));
-  const shapes = [
-    [baselines, examples, units],
-    [baselines, examples, units],
-    own ? [baselines, steps, examples] : [baselines, steps],
-    transposed ? [outputs, units] : [units, outputs],
-    [baselines, given, examples, outputs],
-  ];
+  const shapes = shapesOf(c);
   const program = compile(
     device,
-    (start, along, nodes, weights, ct) => {
-      const product = rampProduct({ start, along, nodes, weights, transposed });
-      return [product.rows, product.pull(ct)];
-    },
+    kernelsOf(transposed),
     shapes.map((shape) => ({ shape })),
   );
   const tensors = [start, along, nodes, weights, cotangents].map((data, i) => device.tensor(data, shapes[i]));
@@ -123,5 +134,16 @@ describe("products of rectified lines", () => {
     test.each(Object.entries(cases))("%s", (_, c) =>
       withCleanDevice((device) => passingFor(software, device, () => check(device, c))),
     );
+  });
+
+  test("compile within WebGPU's default limits", async () => {
+    const device = await openValidationDevice();
+    const c: Case = { baselines: 2, examples: 3, units: 11, outputs: 5, nodes: midpoints(6), own: true };
+    const specs = shapesOf(c).map((shape) => ({ shape }));
+    for (const software of [true, false])
+      await passingFor(software, device, async () => {
+        await compile(device, kernelsOf(false), specs).ready(true);
+      });
+    device.destroy();
   });
 });
