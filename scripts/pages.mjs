@@ -8,7 +8,12 @@ import { build } from "esbuild";
 import { libraryIn } from "./library.mjs";
 
 const folder = fileURLToPath(new URL("../test/size/", import.meta.url));
-export const pages = readdirSync(folder).flatMap((file) => (/^\w+\.ts$/.test(file) ? [basename(file, ".ts")] : []));
+/** Files that are no page. */
+const others = ["explanations", "measure"];
+export const pages = readdirSync(folder).flatMap((file) => {
+  const name = basename(file, ".ts");
+  return /^[\w-]+\.ts$/.test(file) && !others.includes(name) ? [name] : [];
+});
 
 /**
  * Bundles a page.

@@ -15,7 +15,10 @@ export {
 export { Index, type IndexContext, type Piece } from "./graph/index-map.ts";
 export { trace, type Graph, type InputSpec } from "./graph/trace.ts";
 export * from "./kernels/index.ts";
-export { compile, Program, type ProgramOptions, type ProgramPlan } from "./compiler/program.ts";
+export { compile, Program, type ProgramOptions } from "./compiler/program.ts";
+export { Executable, type ProgramPlan } from "./compiler/executable.ts";
+export { saveProgram, type ProgramFiles } from "./compiler/save.ts";
+export type { Recipe } from "./compiler/recipe.ts";
 export { packSaved } from "./compiler/saved.ts";
 export { Commands } from "./compiler/commands.ts";
 export { explain, type ExplainOptions } from "./compiler/explain.ts";

@@ -50,6 +50,7 @@ export {
   type IntegratedGradientsOptions,
   type IntegratedGradientsResult,
 } from "./integrated-gradients.ts";
+export { saveIntegratedGradients, type GradientsFiles, type SaveGradientsOptions } from "./save-gradients.ts";
 export { wholeNetwork, type PathKernel, type WholeNetworkOptions } from "./path-mlp.ts";
 export { smoothingShift, type SmoothingReport } from "./hessian-smooth.ts";
 export {

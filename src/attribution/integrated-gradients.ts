@@ -1,9 +1,9 @@
 // Integrated Gradients (Sundararajan, Taly, Yan: arXiv 1703.01365; arXiv 1611.02639).
 import { ArgumentError } from "../tensor/errors.ts";
-import { hostArray, type HostArray } from "../tensor/host.ts";
-import { numel } from "../tensor/shape.ts";
+import type { HostArray } from "../tensor/host.ts";
 import { hasKinks } from "../compiler/affine.ts";
 import { PathIntegral, type PathResult } from "./path.ts";
+import { completeness } from "./path-values.ts";
 import { assertSteps, equidistributed, quadrature, type Quadrature, type Rule } from "./quadrature.ts";
 import { asGiven } from "./problem.ts";
 import type { Attribution, Input, ModelLike, PathOptions } from "./types.ts";
@@ -34,7 +34,7 @@ export interface IntegratedGradientsResult<I extends Input = Input> extends Attr
   readonly change?: number;
 }
 
-const DEFAULT_STEPS = 50;
+export const DEFAULT_STEPS = 50;
 
 /**
  * IG_i = (x_i - x'_i) * integral over a in [0, 1] of the derivative of f by input i at x' + a (x - x').
@@ -54,10 +54,7 @@ export async function integratedGradients<I extends Input>(
   checkOptions(options);
   const path = await PathIntegral.open(model, input, options);
   try {
-    const { score, ends } = path.problem;
-    const rule = options.points
-      ? "explicit"
-      : (options.rule ?? (hasKinks([score], ends) ? "midpoint" : "gauss-legendre"));
+    const rule = ruleOf(path, options);
     const { tolerance, maxSteps = 4096 } = options;
     let run = await once(path, rule, options.steps ?? (tolerance ? 8 : DEFAULT_STEPS), options);
     let change = Infinity;
@@ -76,7 +73,8 @@ export async function integratedGradients<I extends Input>(
   }
 }
 
-function checkOptions({ points, rule, steps, tolerance }: IntegratedGradientsOptions): void {
+/** @throws ArgumentError for options that exclude each other, and for numbers that make no quadrature */
+export function checkOptions({ points, rule, steps, tolerance }: IntegratedGradientsOptions): void {
   if (steps !== undefined) assertSteps(steps);
   if (tolerance !== undefined && !(tolerance > 0))
     throw new ArgumentError(`tolerance: expected a number > 0, got ${tolerance}`);
@@ -92,6 +90,12 @@ function checkOptions({ points, rule, steps, tolerance }: IntegratedGradientsOpt
 }
 
 type RuleName = IntegratedGradientsResult["rule"];
+
+/** How the integral is approximated. */
+export function ruleOf({ problem }: PathIntegral, { points, rule }: IntegratedGradientsOptions): RuleName {
+  if (points) return "explicit";
+  return rule ?? (hasKinks([problem.score], problem.ends) ? "midpoint" : "gauss-legendre");
+}
 
 interface Run {
   readonly result: PathResult;
@@ -137,7 +141,7 @@ function relativeChange(before: readonly HostArray[], after: readonly HostArray[
   return largest === 0 ? 0 : difference / largest;
 }
 
-/** The result of a path integral as users see it, with the completeness error summed in double precision. */
+/** The result of a path integral as users see it. */
 export function summarise<I extends Input>(
   path: PathIntegral,
   result: PathResult,
@@ -146,38 +150,13 @@ export function summarise<I extends Input>(
   evaluations: number,
 ): Attribution<I> {
   const { problem } = path;
-  const { totals: attributions, score, baselineScore } = result;
-  const perClass = problem.target.kind === "all";
-  // Scores of all classes come as [B, K]; results lead with the class.
-  const classFirst = (a: HostArray): HostArray => (perClass ? transposed(a) : a);
-  const [at, from] = [classFirst(score), classFirst(baselineScore)];
-  const groups = numel(at.shape);
-  const delta = new Float32Array(groups);
-  for (let g = 0; g < groups; g++) {
-    const total = attributions.reduce((sum, { data }) => {
-      const size = data.length / groups;
-      let part = 0;
-      for (let i = g * size; i < (g + 1) * size; i++) part += data[i]!;
-      return sum + part;
-    }, 0);
-    delta[g] = total - (at.data[g]! - from.data[g]!);
-  }
   return {
-    attributions: asGiven(problem, input, attributions),
-    delta: hostArray(delta, at.shape),
-    scores: { input: at, baseline: from },
+    attributions: asGiven(problem, input, result.totals),
+    ...completeness(result, problem.target.kind === "all"),
     targets: result.targets,
     outputs: result.outputs,
     steps,
     evaluations,
     plan: result.plan,
   };
-}
-
-function transposed({ shape, data }: HostArray): HostArray {
-  const [rows, columns] = shape as [number, number];
-  return hostArray(
-    Float32Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!),
-    [columns, rows],
-  );
 }

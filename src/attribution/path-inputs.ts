@@ -42,19 +42,6 @@ export function classArray(target: Target | undefined, batch: number): HostArray
 export const targetGiven = ({ target }: { readonly target?: Target | undefined }): boolean =>
   classIndices(target, 0) !== undefined;
 
-/**
- * Score at the input, and mean score at the baselines with weights p.
- * @param scores [M, nodes, ...]; the last node is the baseline, or, if the score at the input is not given, the input, and
- *   the baseline comes before it
- */
-export function endScores({ shape: [, nodes = 0, ...rest], data }: HostArray, p: readonly number[], given?: HostArray) {
-  const size = numel(rest);
-  const at = (m: number, node: number): HostArray["data"] => data.subarray((m * nodes + node) * size).subarray(0, size);
-  const starts = p.map((_, m) => at(m, given ? nodes - 1 : nodes - 2));
-  const mean = at(0, 0).map((_, i) => p.reduce((sum, weight, m) => sum + weight * starts[m]![i]!, 0));
-  return { score: given ?? hostArray(at(0, nodes - 1), rest), baselineScore: hostArray(mean, rest) };
-}
-
 export interface PointRange {
   readonly at: number;
   readonly count: number;

@@ -1,18 +1,18 @@
 // Path integrals on the device: in one program with one submit where all nodes fit at once, else chunk by chunk.
 import type { Device } from "../tensor/device.ts";
 import { ArgumentError } from "../tensor/errors.ts";
-import { hostArray, type HostArray } from "../tensor/host.ts";
-import { numel } from "../tensor/shape.ts";
+import type { HostArray } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Node } from "../graph/node.ts";
 import type { Program, ProgramOptions } from "../compiler/program.ts";
 import { assertArrays, baselineSet, placeholders, startingValues, type BaselineSet } from "./baseline-set.ts";
 import { gradientIntegrand } from "./path-graphs.ts";
-import { classArray, endScores, pointTensors, stacked, targetGiven, type PathPoints } from "./path-inputs.ts";
+import { classArray, pointTensors, stacked, targetGiven, type PathPoints } from "./path-inputs.ts";
 import { pathShape, type Integrand, type PathGraph, type PathShape } from "./path-parts.ts";
 import { withRamps } from "./path-ramps.ts";
+import { pathValues, type PathValues } from "./path-values.ts";
 import { endNodesOf, wholeGraph, type WholeSize } from "./path-whole.ts";
-import { assertFinite, checkIds, chooseDevice, namedInputs, traceProblem, type Problem } from "./problem.ts";
+import { checkIds, chooseDevice, namedInputs, tableRows, traceProblem, type Problem } from "./problem.ts";
 import { boundaryKey, compiled, costOf, limitsOf, type Compiled } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
 import { Session } from "./session.ts";
@@ -20,13 +20,7 @@ import type { ArrayInput, Input, ModelLike, PathOptions, Plan } from "./types.ts
 
 export type { PathPoints } from "./path-inputs.ts";
 
-export interface PathResult {
-  /** What the finale adds up, without the mean score: for Integrated Gradients one array per attributed value. */
-  readonly totals: readonly HostArray[];
-  readonly outputs: HostArray;
-  readonly targets: HostArray | undefined;
-  readonly score: HostArray;
-  readonly baselineScore: HostArray;
+export interface PathResult extends PathValues {
   readonly plan: Plan;
 }
 
@@ -73,7 +67,7 @@ export class PathIntegral {
     options.signal?.throwIfAborted();
     const arrays = namedInputs(model, input);
     const problem = traceProblem(model, input, arrays, options);
-    checkIds(problem, arrays);
+    checkIds(tableRows(problem), arrays);
     const device = chooseDevice(problem, arrays, options.device);
     const starting = startingValues(problem, options);
     const set = await baselineSet(options.baseline ?? "zero", placeholders(problem, starting, arrays));
@@ -177,44 +171,37 @@ export class PathIntegral {
     return (["bytes", "largest", "flops"] as const).filter((key) => cost[key] > limits[key]);
   }
 
-  #encode(session: Session, program: Program, points: PathPoints, given: readonly Tensor[] = []): Tensor[] {
+  /** What {@link whole} reads beside inputs, classes and `given`: baselines, nodes and weights, on the device. */
+  upload(points: PathPoints): Tensor[] {
     const { device, set, baselineCount, problem } = this;
     const members = set.baselines.map((_, m) => m);
     const batch = this.perExample(points) ? problem.target.batch : undefined;
-    const keep = (tensors: readonly Tensor[]): Tensor[] => tensors.map((t) => session.keep(t));
-    return session.encode(program, [
-      ...this.inputs,
-      ...keep(this.target()),
-      ...given,
-      ...keep(this.#zero ? [] : this.starts(members)),
-      ...keep(
-        pointTensors(device, points, members, { at: 0, count: points.steps, batch, more: endNodesOf(baselineCount) }),
-      ),
-      ...keep(baselineCount > 1 ? [device.tensor(set.weights)] : []),
-    ]);
+    return [
+      ...(this.#zero ? [] : this.starts(members)),
+      ...pointTensors(device, points, members, { at: 0, count: points.steps, batch, more: endNodesOf(baselineCount) }),
+      ...(baselineCount > 1 ? [device.tensor(set.weights)] : []),
+    ];
+  }
+
+  #encode(session: Session, program: Program, points: PathPoints, given: readonly Tensor[] = []): Tensor[] {
+    const [classes, path] = [this.target(), this.upload(points)];
+    [...classes, ...path].forEach((t) => session.keep(t));
+    return session.encode(program, [...this.inputs, ...classes, ...given, ...path]);
   }
 
   #resultOf(
     whole: Compiled<PathGraph>,
     points: PathPoints,
-    { results: names }: Integrand,
+    { results }: Integrand,
     read: readonly HostArray[],
     session: Session,
   ): PathResult {
-    const { set } = this;
-    const { shape } = this.problem.output;
+    const { problem, set } = this;
     const { program, graph } = whole;
     const classes = this.#classes;
-    const arrays = graph.collect?.(read, set.weights, classes?.data) ?? [...read];
-    const totals = arrays.splice(0, names.length);
-    totals.forEach((a, i) => assertFinite(names[i]!, a));
-    const [output, scores, ...rest] = arrays as [HostArray, HostArray, ...HostArray[]];
-    const score = this.baselineCount > 1 ? rest.shift() : undefined;
+    const form = { results, output: problem.output.shape, p: set.weights };
     return {
-      totals,
-      outputs: hostArray(output.data.slice(output.data.length - numel(shape)), shape),
-      targets: rest[0] ?? classes,
-      ...endScores(scores, set.weights, score),
+      ...pathValues(graph.collect?.(read, set.weights, classes?.data) ?? read, form, classes),
       plan: {
         chunks: 1,
         stepsPerChunk: points.steps * this.baselineCount,

@@ -229,16 +229,25 @@ export function checkExampleAxis({ ends, endNames }: Problem, batch: number): vo
   );
 }
 
+/** How many rows the smallest table has that an input of whole numbers looks up, by the input's name. */
+export function tableRows({ inputs, names, score }: Problem): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  if (inputs.every(({ dtype }) => dtype !== "i32")) return found;
+  for (const node of reachable([score])) {
+    const rows = node.primitive.rows?.(node) ?? Infinity;
+    const name = rows < Infinity ? names[inputs.indexOf(base(node.inputs[1]!))] : undefined;
+    if (name !== undefined) found.set(name, Math.min(rows, found.get(name) ?? rows));
+  }
+  return found;
+}
+
 /**
  * Refuses ids that no row of a table belongs to, which would count as zeros without a word. Negative ones are a model's way
  * to say "none".
  */
-export function checkIds({ inputs, names, score }: Problem, arrays: Readonly<Record<string, ArrayInput>>): void {
-  if (inputs.every(({ dtype }) => dtype !== "i32")) return;
-  for (const node of reachable([score])) {
-    const rows = node.primitive.rows?.(node) ?? Infinity;
-    const name = rows < Infinity ? names[inputs.indexOf(base(node.inputs[1]!))] : undefined;
-    const given = name === undefined ? undefined : arrays[name];
+export function checkIds(tables: ReadonlyMap<string, number>, arrays: Readonly<Record<string, ArrayInput>>): void {
+  for (const [name, rows] of tables) {
+    const given = arrays[name];
     if (!given || given instanceof Tensor) continue;
     const at = given.data.findIndex((id) => id >= rows);
     if (at < 0) continue;

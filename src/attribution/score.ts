@@ -67,7 +67,8 @@ export function planTarget(output: Value, target: Target): TargetPlan {
   return { kind: "index", batch, classes };
 }
 
-function checkClasses(target: number | readonly number[] | string, batch: number, classes: number): void {
+/** @throws ArgumentError unless there is one class of those that exist for every example */
+export function checkClasses(target: number | readonly number[] | string, batch: number, classes: number): void {
   if (typeof target === "string") {
     throw new ArgumentError(
       `target: expected a class index, a list of them, "predicted", "all" or a function, got "${target}"`,

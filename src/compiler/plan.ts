@@ -1,7 +1,7 @@
 // Memory plan: which results share a buffer. Known before anything is allocated.
 import type { Node } from "../graph/node.ts";
 import { sizeClass } from "../tensor/pool.ts";
-import { numel } from "../tensor/shape.ts";
+import { numel, type Shape } from "../tensor/shape.ts";
 import type { Step } from "./step.ts";
 
 export interface MemoryPlan {
@@ -13,8 +13,8 @@ export interface MemoryPlan {
   readonly outputBytes: number;
 }
 
-/** Bytes of a node's buffer: 4 an element, rounded up as the pool does. */
-export const bytesOf = (node: Node): number => sizeClass(4 * numel(node.shape));
+/** Bytes of an array's buffer: 4 an element, rounded up as the pool does. */
+export const bytesOf = ({ shape }: { readonly shape: Shape }): number => sizeClass(4 * numel(shape));
 
 /** Dispatches from the one that writes a result to the last one that reads it. */
 interface Life {

@@ -4,7 +4,7 @@ import type { Device } from "../tensor/device.ts";
 import { BufferUsage } from "../tensor/pool.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Commands } from "./commands.ts";
-import type { Program } from "./program.ts";
+import type { Executable } from "./executable.ts";
 
 export interface DispatchTime {
   readonly label: string;
@@ -25,21 +25,22 @@ const MAP_MODE_READ = 1;
  * @throws ShapeError, DTypeError, ArgumentError if `inputs` are not what the program was compiled for
  */
 export async function profile(
-  program: Program,
+  program: Executable,
   inputs: readonly Tensor[],
   { repetitions = 5 }: { repetitions?: number } = {},
 ): Promise<DispatchTime[]> {
   await program.ready(true);
-  const { device, steps } = program;
+  const { device, recipe } = program;
+  const { dispatches } = recipe;
   const commands = new Commands(device);
-  const best = steps.map(() => Infinity);
+  const best = dispatches.map(() => Infinity);
   const results: Tensor[] = [];
   try {
-    const { outputs, bufferOf, uniforms } = program.bind(commands, inputs);
+    const { outputs, bound } = program.bind(commands, inputs);
     results.push(...outputs);
     for (let r = 0; r < repetitions; r++) {
-      const times = await timeDispatches(device, steps.length, (pass, i) =>
-        program.encodeStep(pass, i, bufferOf, uniforms),
+      const times = await timeDispatches(device, dispatches.length, (pass, i) =>
+        program.encodeDispatch(pass, i, bound),
       );
       times.forEach((t, i) => (best[i] = Math.min(best[i]!, t)));
     }
@@ -47,7 +48,7 @@ export async function profile(
     commands.abandon();
     results.forEach((y) => y.dispose());
   }
-  return steps.map(({ label, flops }, i) => ({ label, flops, milliseconds: best[i]! }));
+  return dispatches.map(({ label, flops }, i) => ({ label, flops, milliseconds: best[i]! }));
 }
 
 /**

@@ -8,10 +8,10 @@ import { numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { normalise } from "./normalise.ts";
 import { timeDispatches } from "./profile.ts";
-import { splitWorkgroups } from "./program.ts";
-import { specialise, type Step } from "./step.ts";
+import { splitWorkgroups } from "./executable.ts";
+import { specialise } from "./step.ts";
 import { capabilitiesOf, tunedOf } from "./tuning.ts";
-import { packUniforms, uniformBytes } from "./uniforms.ts";
+import { uniformWords } from "./uniforms.ts";
 
 export interface TuneOptions {
   /** Times each variant is measured, the variants taking turns; their medians are compared. Default 7. */
@@ -112,12 +112,6 @@ function filled(device: Device, { shape, dtype }: Node): Tensor {
   return device.tensor(dtype === "f32" ? new Float32Array(n).fill(0.5) : new Int32Array(n), shape, dtype);
 }
 
-/** The node alone: nothing fused, only its uniform values to be packed. */
-const stepOf = (node: Node, { wgsl, uniforms, workgroups, flops }: KernelCall): Step => ({
-  ...{ label: node.primitive.name, wgsl, workgroups, flops, reads: node.inputs, writes: [node] },
-  bindings: [{ binding: 0, source: uniforms }],
-});
-
 /** One variant, ready to run. */
 class Bench {
   private repeats = 1;
@@ -132,13 +126,14 @@ class Bench {
 
   static async make(device: Device, node: Node, call: KernelCall, tensors: readonly Tensor[]): Promise<Bench> {
     const pipeline = await device.pipeline(specialise(node.primitive.name, call), node.primitive.name);
-    const uniforms = device.tensor(packUniforms([stepOf(node, call)]).data, undefined, "i32");
+    const words = uniformWords(call.uniforms);
+    const uniforms = device.tensor(Int32Array.from(words), undefined, "i32");
     const buffers = [uniforms, ...tensors].map((tensor) => ({ buffer: tensor.allocation.buffer }));
     const group = device.gpu.createBindGroup({
       layout: pipeline.getBindGroupLayout(0),
       entries: buffers.map((resource, binding) => ({
         binding,
-        resource: binding === 0 ? { ...resource, size: uniformBytes(call.uniforms) } : resource,
+        resource: binding === 0 ? { ...resource, size: 4 * words.length } : resource,
       })),
     });
     const bench = new Bench(device, pipeline, group, call.workgroups, uniforms);

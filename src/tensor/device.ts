@@ -1,5 +1,6 @@
 import { describeAdapter, findAdapter, type AdapterInfo } from "./adapter.ts";
 import { cached } from "./cached.ts";
+import { assertChoice } from "./checks.ts";
 import { BYTES_PER_ELEMENT, type DType } from "./dtype.ts";
 import { Completions } from "./completion.ts";
 import { inErrorScope, typedError } from "./error-scope.ts";
@@ -34,6 +35,11 @@ export interface DeviceOptions {
   /** A device shared with other code; `destroy()` then frees what was allocated here, and leaves the device alive. */
   device?: GPUDevice;
   powerPreference?: GPUPowerPreference;
+  /**
+   * Which adapters the kernels of programs suit: default this one. Others run here as well, to be saved for the machines that
+   * they are for: within WebGPU's default limits, and without optional features.
+   */
+  kernels?: "hardware" | "software";
   /** Most bytes of released memory kept for reuse; 512 MiB by default. */
   poolBytes?: number;
 }
@@ -48,18 +54,21 @@ const origins = /* @__PURE__ */ new WeakMap<GPUDevice, { gpu: GPU | undefined; a
  * @throws NoAdapterError when there is none, in one sentence that says what to install
  */
 export async function openDevice(options: DeviceOptions = {}): Promise<Device> {
-  const { gpu, powerPreference, poolBytes = DEFAULT_POOL_BYTES } = options;
-  if (options.device) return new Device(options.device, { poolBytes, shared: true });
+  const { gpu, powerPreference, kernels, poolBytes = DEFAULT_POOL_BYTES } = options;
+  assertChoice("kernels", kernels, "hardware", "software");
+  if (options.device) return new Device(options.device, { poolBytes, kernels, shared: true });
   const found = options.adapter
     ? { gpu, adapter: options.adapter }
     : await findAdapter(gpu, powerPreference ? { powerPreference } : {});
   const { adapter } = found;
   const device = await adapter.requestDevice({
-    requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
-    requiredFeatures: Object.values(FEATURES).filter((name) => adapter.features.has(name)),
+    ...(!kernels && {
+      requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
+      requiredFeatures: Object.values(FEATURES).filter((name) => adapter.features.has(name)),
+    }),
   });
   origins.set(device, found);
-  return new Device(device, { poolBytes, shared: false });
+  return new Device(device, { poolBytes, kernels, shared: false });
 }
 
 /** A GPU, the memory taken from it, and the kernels compiled for it. Made by `openDevice`. */
@@ -81,12 +90,13 @@ export class Device {
   #fault: AumannError | undefined;
 
   /** @internal Use `openDevice`. */
-  constructor(gpu: GPUDevice, options: { poolBytes: number; shared: boolean }) {
+  constructor(gpu: GPUDevice, options: Pick<DeviceOptions, "kernels"> & { poolBytes: number; shared: boolean }) {
+    const { kernels } = options;
     this.gpu = gpu;
-    this.info = describeAdapter(gpu.adapterInfo);
+    this.info = { ...describeAdapter(gpu.adapterInfo), ...(kernels && { software: kernels === "software" }) };
     this.limits = Object.fromEntries(LIMITS.map((name) => [name, gpu.limits[name]])) as DeviceLimits;
     this.features = Object.fromEntries(
-      Object.entries(FEATURES).map(([name, feature]) => [name, gpu.features.has(feature)]),
+      Object.entries(FEATURES).map(([name, feature]) => [name, !kernels && gpu.features.has(feature)]),
     ) as DeviceFeatures;
     const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
     this.#storage = new BufferPool(gpu, STORAGE | UNIFORM | COPY_SRC | COPY_DST, options.poolBytes);

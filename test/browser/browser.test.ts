@@ -33,16 +33,54 @@ const WORKER = `
 import { run } from "/run.js";
 run().then((report) => postMessage({ report }), (error) => postMessage({ error: String(error) }));`;
 
+/** Explains the workload's picture, without any code that compiles. */
+const AHEAD = `
+import { hostArray, openDevice } from "/dist/index.js";
+import { loadIntegratedGradients } from "/dist/ahead.js";
+export async function run(kernels, picture) {
+  const get = (file) => fetch("/" + kernels + file);
+  const device = await openDevice();
+  try {
+    const [saved, weights] = await Promise.all([get(".json"), get(".bin")]);
+    const loaded = loadIntegratedGradients(device, await saved.json(), await weights.arrayBuffer());
+    const x = hostArray(picture, [1, 1, 8, 8]);
+    const results = [await loaded.explain(x), await loaded.explain(x)];
+    loaded.dispose();
+    const leftBytes = device.memory.live;
+    return { attributions: results.map(({ attributions }) => [...attributions.data]), leftBytes };
+  } finally {
+    device.destroy();
+  }
+}`;
+
 let browser: Browser;
 let site: Site;
 let inNode: Report;
 
 beforeAll(async () => {
   execFileSync(process.execPath, [join(root, "scripts/build.mjs")], { cwd: root, stdio: "inherit" });
-  site = await openSite({ "/": "<!doctype html><title>aumann</title>", "/run.js": RUN, "/worker.js": WORKER });
+  const scripts = { "/run.js": RUN, "/worker.js": WORKER, "/ahead.js": AHEAD };
+  site = await openSite({ "/": "<!doctype html><title>aumann</title>", ...scripts, ...(await savedFiles()) });
   browser = await openBrowser();
   inNode = await workload({ aumann, nn, attribution }, await testDevice());
 });
+
+/** The workload's network, compiled ahead for both kinds of adapters. */
+async function savedFiles(): Promise<Record<string, string | Buffer>> {
+  const files: Record<string, string | Buffer> = {};
+  for (const kernels of ["software", "hardware"] as const) {
+    const device = await aumann.openDevice({ kernels });
+    const layers = network({ aumann, nn, attribution });
+    const model = nn.modelOf(layers, layers.init(device, "browser"), [1, 8, 8]);
+    const zeros = aumann.hostArray(new Float32Array(64), [1, 1, 8, 8]);
+    const options = { steps: STEPS, rule: "midpoint" } as const;
+    const { explanation, weights } = await attribution.saveIntegratedGradients(model, zeros, options);
+    files[`/${kernels}.json`] = JSON.stringify(explanation);
+    files[`/${kernels}.bin`] = Buffer.from(weights);
+    device.destroy();
+  }
+  return files;
+}
 
 afterAll(async () => {
   await browser?.close();
@@ -50,7 +88,7 @@ afterAll(async () => {
 });
 
 /** Evaluates an expression on a fresh page that must not complain. */
-async function onPage(expression: string): Promise<Report> {
+async function onPage<T = Report>(expression: string): Promise<T> {
   const page = await browser.newPage();
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
@@ -61,7 +99,7 @@ async function onPage(expression: string): Promise<Report> {
   });
   try {
     await page.goto(site.origin);
-    const report = (await page.evaluate(expression)) as Report;
+    const report = (await page.evaluate(expression)) as T;
     expect(complaints).toEqual([]);
     return report;
   } finally {
@@ -101,6 +139,16 @@ describe("in a browser", () => {
     expect(report.runtime).toBe("worker");
     compare(report);
   });
+
+  for (const kernels of ["software", "hardware"])
+    test(`a page explains what was compiled ahead for ${kernels}`, async () => {
+      const run = `run("${kernels}", ${JSON.stringify([...picture()])})`;
+      const found = await onPage<{ attributions: number[][]; leftBytes: number }>(
+        `import("/ahead.js").then(({ run }) => ${run})`,
+      );
+      for (const attributions of found.attributions) expectNear(attributions, inNode.attributions);
+      expect(found.leftBytes).toBe(0);
+    });
 
   test("without WebGPU, one sentence says what to do", async () => {
     const page = await browser.newPage();
@@ -142,7 +190,7 @@ describe("in Node", () => {
 });
 
 /** Entries of the package beside its main one. */
-const ENTRIES = ["attribution/index.js", "nn/index.js", "view/index.js"];
+const ENTRIES = ["ahead.js", "attribution/index.js", "nn/index.js", "view/index.js"];
 
 describe("the built files", () => {
   const dist = join(root, "dist");

@@ -18,8 +18,8 @@ export interface Site extends AsyncDisposable {
   readonly origin: string;
 }
 
-/** @param pages text by path; everything under /dist comes from the build, /test/*.js from the tests' TypeScript */
-export async function openSite(pages: Readonly<Record<string, string>>): Promise<Site> {
+/** @param pages content by path; everything under /dist comes from the build, /test/*.js from the tests' TypeScript */
+export async function openSite(pages: Readonly<Record<string, string | Buffer>>): Promise<Site> {
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? "/", "http://localhost").pathname);
     contentOf(path, pages).then(
@@ -34,7 +34,7 @@ export async function openSite(pages: Readonly<Record<string, string>>): Promise
   };
 }
 
-async function contentOf(path: string, pages: Readonly<Record<string, string>>): Promise<string | Buffer> {
+async function contentOf(path: string, pages: Readonly<Record<string, string | Buffer>>): Promise<string | Buffer> {
   const page = pages[path];
   if (page !== undefined) return page;
   if (path.startsWith("/dist/")) return readFile(join(root, path));

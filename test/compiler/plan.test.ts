@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { base } from "../../src/compiler/regions.ts";
 import { bytesOf } from "../../src/compiler/plan.ts";
-import { Program, splitWorkgroups } from "../../src/compiler/program.ts";
+import { splitWorkgroups } from "../../src/compiler/executable.ts";
+import { Program } from "../../src/compiler/program.ts";
 import { packSaved } from "../../src/compiler/saved.ts";
 import { constantPrimitive, inputPrimitive } from "../../src/graph/leaves.ts";
 import { is, type Node } from "../../src/graph/node.ts";

@@ -45,12 +45,20 @@ describe("bundles", () => {
     expect(textOf("all")).toMatch(/conv2d/);
   });
 
+  for (const page of ["mlp-ahead", "cnn-ahead"]) {
+    test(`of page "${page}" hold neither kernels nor what compiles them`, () => {
+      expect(kernelsOf(page)).toEqual([]);
+      expect(textOf(page)).not.toMatch(/matmul|conv2d|softmax|@compute|quadrature/);
+      expect(bundles.get(page)!.gzip).toBeLessThan(bundles.get("mlp")!.gzip / 3);
+    });
+  }
+
   test("hold no text that only some programs ask for", () => {
     expect(textOf("mlp")).not.toMatch(/timestamp queries|dispatches, /);
     expect(textOf("all")).toMatch(/timestamp queries/);
   });
 
-  for (const page of ["tensor", "mlp", "cnn"]) {
+  for (const page of ["tensor", "mlp", "cnn", "mlp-ahead", "cnn-ahead"]) {
     test(`of page "${page}" hold no reader, drawing, training or code for Node`, () => {
       expect(textOf(page)).not.toMatch(/safetensors|<svg|epochs|protobuf|VK_DRIVER_FILES/);
       expect(bundles.get(page)!.later).toMatch(/VK_DRIVER_FILES/);

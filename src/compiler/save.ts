@@ -1,0 +1,79 @@
+// Programs as files: compiled ahead on one machine, run by pages that then need neither graph nor compiler.
+import { ArgumentError } from "../tensor/errors.ts";
+import type { HostArray } from "../tensor/host.ts";
+import { sameShape } from "../tensor/shape.ts";
+import type { Executable } from "./executable.ts";
+import { PROGRAM_FORMAT, type SavedProgram } from "./load.ts";
+import type { Launch } from "./recipe.ts";
+
+/** A program in two parts. */
+export interface ProgramFiles {
+  /** Plain data, for JSON. */
+  readonly program: SavedProgram;
+  /** Elements of the tensors that the program captured, one after another, 4 bytes each. */
+  readonly weights: ArrayBuffer;
+}
+
+/**
+ * What `loadProgram` makes the same program from, on another machine or page: its kernels, and its weights as they are now.
+ * The kernels are those for the adapter at hand. `openDevice({ kernels: "hardware" })` chooses portable ones for all GPUs,
+ * `"software"` those for all CPU adapters.
+ * @param fixed values for some inputs, by place: the loaded program does not ask for them any more
+ * @throws ArgumentError if a value does not fit its input
+ */
+export async function saveProgram(
+  { device, recipe, constants }: Executable,
+  fixed: readonly (HostArray | undefined)[] = [],
+): Promise<ProgramFiles> {
+  const { inputs } = recipe;
+  fixed.forEach((array, i) => {
+    const input = inputs[i];
+    if (array && !(input && input.dtype === array.dtype && sameShape(input.shape, array.shape)))
+      throw new ArgumentError(`saveProgram: fixed value ${i} is not of the shape and type of an input`);
+  });
+  const free = inputs.flatMap((_, i) => (fixed[i] ? [] : [i]));
+  const bound = inputs.flatMap((_, i) => (fixed[i] ? [i] : []));
+  const captured = constants.map((_, i) => inputs.length + i);
+  const arrays = [...bound.map((i) => fixed[i]!), ...(constants.length > 0 ? await device.read(constants) : [])];
+  const order = new Map([...free, ...bound, ...captured].map((buffer, i) => [buffer, i]));
+  const software = device.info.software;
+  return {
+    program: {
+      format: PROGRAM_FORMAT,
+      software,
+      subgroups: recipe.kernels.some((text) => /^enable subgroups/.test(text)),
+      recipe: {
+        ...recipe,
+        dispatches: recipe.dispatches.map((dispatch) => ({
+          ...dispatch,
+          ...renumbered(dispatch, order),
+          ...(dispatch.quick && { quick: renumbered(dispatch.quick, order) }),
+        })),
+        inputs: free.map((i) => inputs[i]!),
+        constants: arrays.map(({ shape, dtype }) => ({ shape, dtype })),
+      },
+    },
+    weights: joined(arrays),
+  };
+}
+
+function renumbered({ kernel, workgroups, bindings }: Launch, order: ReadonlyMap<number, number>): Launch {
+  return {
+    kernel,
+    workgroups,
+    bindings: bindings.map(([binding, source]) => [
+      binding,
+      typeof source === "number" ? (order.get(source) ?? source) : source,
+    ]),
+  };
+}
+
+function joined(arrays: readonly HostArray[]): ArrayBuffer {
+  const bytes = new Uint8Array(arrays.reduce((sum, { data }) => sum + data.byteLength, 0));
+  let at = 0;
+  for (const { data } of arrays) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
+  }
+  return bytes.buffer;
+}

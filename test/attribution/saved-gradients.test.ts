@@ -1,0 +1,242 @@
+// Integrated Gradients compiled ahead, read back as files, and run on another device: against double precision.
+import { describe, expect, test } from "vitest";
+import { loadIntegratedGradients, type SavedGradients } from "../../src/ahead.ts";
+import {
+  integratedGradients,
+  quadrature,
+  saveIntegratedGradients,
+  type ArrayInput,
+  type Attribution,
+  type Input,
+  type ModelLike,
+  type Rule,
+  type SaveGradientsOptions,
+} from "../../src/attribution/index.ts";
+import {
+  add,
+  ArgumentError,
+  conv2d,
+  DTypeError,
+  FormatError,
+  gather,
+  hostArray,
+  LimitError,
+  matmul,
+  maxPool2d,
+  NumericError,
+  openDevice,
+  relu,
+  reshape,
+  ShapeError,
+  sum,
+  tanh,
+  type Device,
+  type HostArray,
+  type Value,
+} from "../../src/index.ts";
+import { withCleanDevice } from "../gpu.ts";
+import { Network, type ActivationName } from "./dense-network.ts";
+import { argmax, drawArray, expectNear, rows, scoreTruth, type Vector } from "./networks.ts";
+
+interface Case {
+  readonly widths: readonly number[];
+  readonly activation?: ActivationName;
+  readonly examples?: number;
+  readonly score?: keyof typeof scoreTruth;
+  readonly options?: SaveGradientsOptions;
+  readonly rule?: Rule;
+  readonly from?: readonly Vector[];
+  readonly target?: number;
+}
+
+/** The files that a page would fetch. */
+async function files(model: ModelLike, input: Input, options: SaveGradientsOptions) {
+  const { explanation, weights } = await saveIntegratedGradients(model, input, options);
+  return { json: JSON.stringify(explanation), weights: weights.slice() };
+}
+const parse = (json: string): SavedGradients => JSON.parse(json) as SavedGradients;
+
+/** Saves for an array of zeros, loads elsewhere, explains. */
+async function ahead(device: Device, on: Device, c: Case): Promise<{ result: Attribution<HostArray>; x: HostArray }> {
+  const { widths, examples = 1, score = "logit" } = c;
+  using traced = new Network(widths, c.activation).on(device);
+  const shape = [examples, widths[0]!];
+  const options = { device, ...(!c.options?.points && { steps: 40 }), score, ...c.options };
+  const saved = await files(traced.model, hostArray(new Float32Array(shape[0]! * shape[1]!), shape), options);
+  using loaded = loadIntegratedGradients(on, parse(saved.json), saved.weights);
+  const x = drawArray(shape, 3, 2);
+  const given = c.target === undefined ? {} : { target: c.target };
+  const [first, second] = [await loaded.explain(x, given), await loaded.explain(x, given)];
+  expect(second.attributions.data).toEqual(first.attributions.data);
+  return { result: first, x };
+}
+
+function compare({ result, x }: { result: Attribution<HostArray>; x: HostArray }, c: Case): void {
+  const net = new Network(c.widths, c.activation);
+  const begins = c.from ?? [rows(x)[0]!.map(() => 0)];
+  const rule = c.rule ?? (c.activation === undefined ? "midpoint" : "gauss-legendre");
+  const { nodes, weights } = quadrature(rule, 40);
+  const classes = rows(x).map((row) => c.target ?? argmax(net.logits(row)));
+  const of = classes.map((k) => scoreTruth[c.score ?? "logit"](k));
+  const mean = (f: (begin: Vector) => number): number => begins.reduce((total, z) => total + f(z) / begins.length, 0);
+  const truth = rows(x).map((row, b) => {
+    const each = new Map(begins.map((begin) => [begin, net.integral(of[b]!, row, begin, nodes, weights)]));
+    return row.map((_, i) => mean((begin) => each.get(begin)![i]!));
+  });
+  expectNear(result.attributions.data, truth.flat(), 2e-5);
+  const logits = rows(x).map((row) => net.logits(row));
+  expectNear(result.outputs.data, logits.flat(), 1e-5);
+  expect([...result.targets!.data]).toEqual(classes);
+  truth.forEach((own, b) => {
+    const rise = of[b]!.value(logits[b]!) - mean((begin) => of[b]!.value(net.logits(begin)));
+    expect(result.delta.data[b]).toBeCloseTo(own.reduce((total, a) => total + a) - rise, 4);
+  });
+}
+
+describe("Integrated Gradients compiled ahead", () => {
+  const pair = [8, 9].map((seed) => drawArray([1, 4], seed));
+  const cases: Readonly<Record<string, Case>> = {
+    "a ReLU network": { widths: [6, 32, 16, 3] },
+    "with rectified lines": { widths: [6, 224, 210, 3] },
+    "a smooth network, several examples": { widths: [5, 20, 4], activation: "tanh", examples: 3, score: "probability" },
+    "several baselines": {
+      widths: [4, 24, 3],
+      options: { baseline: pair.map((baseline) => ({ baseline })) },
+      from: pair.map(({ data }) => [...data]),
+    },
+    "a class that was named": { widths: [6, 32, 3], options: { target: 1 }, target: 1 },
+    "another class than the one that was named": {
+      widths: [6, 32, 3],
+      examples: 2,
+      options: { target: [1, 0] },
+      target: 2,
+    },
+    "nodes of one's own": {
+      widths: [4, 24, 3],
+      activation: "silu",
+      options: { points: quadrature("trapezoid", 40) },
+      rule: "trapezoid",
+    },
+  };
+  for (const kernels of ["software", "hardware"] as const)
+    describe(`for ${kernels}`, () => {
+      test.each(Object.entries(cases))("%s", (_, c) =>
+        withCleanDevice(async (on) => {
+          const device = await openDevice({ kernels });
+          try {
+            compare(await ahead(device, on, c), c);
+            expect(device.memory.live).toBe(0);
+          } finally {
+            device.destroy();
+          }
+        }),
+      );
+    });
+
+  test("for the adapter at hand", () =>
+    withCleanDevice(async (device) => {
+      const c = cases["with rectified lines"]!;
+      compare(await ahead(device, device, c), c);
+    }));
+});
+
+describe("what is loaded gives what was saved, to the bit", () => {
+  /** Explains by both ways on one device, whose kernels are then the same. */
+  async function both<I extends Input>(model: ModelLike, like: Input, input: I, options: SaveGradientsOptions) {
+    const { json, weights } = await files(model, like, options);
+    using loaded = loadIntegratedGradients(options.device!, parse(json), new Uint8Array(weights));
+    const [direct, saved] = [await integratedGradients(model, input, options), await loaded.explain(input)];
+    expect(saved.attributions).toEqual(direct.attributions);
+    expect([saved.delta, saved.scores, saved.outputs]).toEqual([direct.delta, direct.scores, direct.outputs]);
+    expect(saved.plan.flops).toBe(direct.plan.flops);
+    return saved;
+  }
+
+  test("a convolutional network, all classes", () =>
+    withCleanDevice(async (device) => {
+      const kernel = device.tensor(drawArray([4, 1, 3, 3], 1));
+      const dense = device.tensor(drawArray([4 * 3 * 3, 5], 2));
+      const model = (x: Value): Value =>
+        matmul(reshape(maxPool2d(relu(conv2d(x, kernel)), { kernel: 2 }), [x.shape[0]!, -1]), dense);
+      const options = { device, steps: 16, target: "all" } as const;
+      const { scores } = await both(model, drawArray([2, 1, 8, 8], 9), drawArray([2, 1, 8, 8], 3), options);
+      expect(scores.input.shape).toEqual([5, 2]);
+      [kernel, dense].forEach((t) => t.dispose());
+    }));
+
+  test("inputs by name, and a layer behind ids", () =>
+    withCleanDevice(async (device) => {
+      const table = device.tensor(drawArray([7, 4], 1));
+      const w = device.tensor(drawArray([4, 3], 2));
+      const model = ({ ids, scale }: Readonly<Record<string, Value>>, tap = (_: string, v: Value): Value => v): Value =>
+        tanh(add(matmul(sum(tap("embedding", gather(table, ids!)), 1), w), scale!));
+      const ids = hostArray([1, 5, 6], [1, 3], "i32");
+      const input = { ids, scale: drawArray([1, 3], 5) };
+      const zeros = { ids: hostArray([0, 0, 0], [1, 3], "i32"), scale: drawArray([1, 3], 6) };
+      const options = { device, layer: "embedding", baselineOf: "layer", target: 2 } as const;
+      await both(model, zeros, input, options);
+      [table, w].forEach((t) => t.dispose());
+    }));
+});
+
+describe("refuses", () => {
+  const shape = [1, 4];
+  const zeros = hostArray(new Float32Array(4), shape);
+  async function withNetwork(work: (device: Device, model: (x: Value) => Value) => Promise<void>): Promise<void> {
+    await withCleanDevice(async (device) => {
+      using traced = new Network([4, 6, 3]).on(device);
+      await work(device, traced.model);
+    });
+  }
+
+  test("to save what depends on the input, on results or on room", () =>
+    withNetwork(async (device, model) => {
+      const save = (options: object): Promise<unknown> => saveIntegratedGradients(model, zeros, { device, ...options });
+      await expect(save({ baseline: (x: HostArray) => x })).rejects.toThrow(/baseline depends on the input/);
+      await expect(save({ tolerance: 0.1 })).rejects.toThrow(ArgumentError);
+      await expect(save({ rule: "equidistributed" })).rejects.toThrow(/depends on results/);
+      await expect(save({ kernel: () => undefined })).rejects.toThrow(/kernel/);
+      await expect(save({ memoryBudget: 64 })).rejects.toThrow(LimitError);
+      await expect(save({ target: 3 })).rejects.toThrow(/class 3 does not exist/);
+    }));
+
+  test("to explain what does not fit, and leaves nothing behind", () =>
+    withNetwork(async (device, model) => {
+      const { json, weights } = await files(model, zeros, { device, target: 0 });
+      using loaded = loadIntegratedGradients(device, parse(json), weights);
+      const { live } = device.memory;
+      const explain = (x: unknown, target = 0): Promise<unknown> => loaded.explain(x as ArrayInput, { target });
+      await expect(explain([1, 2, 3, 4])).rejects.toThrow(/input "x": expected a tensor or hostArray/);
+      await expect(explain(undefined)).rejects.toThrow(ArgumentError);
+      await expect(explain(hostArray([1, 2, 3]))).rejects.toThrow(ShapeError);
+      await expect(explain(hostArray([1, 2, 3, 4], shape, "i32"))).rejects.toThrow(DTypeError);
+      await expect(explain(hostArray([1, NaN, 3, 4], shape))).rejects.toThrow(NumericError);
+      await expect(explain(zeros, 3)).rejects.toThrow(/class 3 does not exist/);
+      expect(device.memory.live).toBe(live);
+      using chosen = loadIntegratedGradients(device, parse((await files(model, zeros, { device })).json), weights);
+      await expect(chosen.explain(zeros, { target: 1 })).rejects.toThrow(/saved without numbers of classes/);
+    }));
+
+  test("to look up ids that the table lacks", () =>
+    withCleanDevice(async (device) => {
+      using table = device.tensor(drawArray([7, 4], 1));
+      const model = (ids: Value, tap = (_: string, v: Value): Value => v): Value =>
+        sum(tap("embedding", gather(table, ids)), 1);
+      const like = hostArray([0, 0], [1, 2], "i32");
+      const options = { device, layer: "embedding", baselineOf: "layer" } as const;
+      const { json, weights } = await files(model, like, options);
+      using loaded = loadIntegratedGradients(device, parse(json), weights);
+      await expect(loaded.explain(hostArray([0, 7], [1, 2], "i32"))).rejects.toThrow(/id 7 .* 7 rows/);
+    }));
+
+  test("to load what is no explanation", () =>
+    withNetwork(async (device, model) => {
+      const { json, weights } = await files(model, zeros, { device });
+      const load = (change: object, bytes = weights): unknown =>
+        loadIntegratedGradients(device, { ...parse(json), ...change }, bytes);
+      expect(() => load({ format: "aumann integrated gradients 0" })).toThrow(FormatError);
+      expect(() => load({ results: undefined })).toThrow(FormatError);
+      expect(() => load({ program: undefined })).toThrow(FormatError);
+      expect(() => load({}, weights.slice(4))).toThrow(/weights are \d+ bytes, \d+ were given/);
+    }));
+});
