@@ -10,6 +10,7 @@ import { wgslForEsbuild } from "../scripts/wgsl.mjs";
 const root = resolve(import.meta.dirname, "..");
 const entries: Readonly<Record<string, string>> = {
   aumann: "src/index.ts",
+  "aumann/ahead": "src/ahead.ts",
   "aumann/nn": "src/nn/index.ts",
   "aumann/attribution": "src/attribution/index.ts",
   "aumann/evaluate": "src/attribution/evaluate/index.ts",

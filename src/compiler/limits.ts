@@ -1,10 +1,8 @@
 // What would otherwise surface as a validation error of WebGPU when a program first runs.
-import { constantPrimitive } from "../graph/leaves.ts";
-import { is, type Node } from "../graph/node.ts";
-import { reachable } from "../graph/trace.ts";
 import type { Device, DeviceLimits } from "../tensor/device.ts";
 import { ArgumentError, LimitError } from "../tensor/errors.ts";
 import { formatShape } from "../tensor/shape.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { Step } from "./step.ts";
 import { isUniforms } from "./uniforms.ts";
 
@@ -20,12 +18,11 @@ export function checkStorageBuffers(steps: readonly Step[], limits: DeviceLimits
   }
 }
 
-/** @throws ArgumentError when a graph captures a tensor of another device */
-export function checkConstants(outputs: readonly Node[], device: Device): void {
-  for (const node of reachable(outputs)) {
-    if (!is(node, constantPrimitive) || node.attrs.tensor.device === device) continue;
-    throw new ArgumentError(
-      `program: a captured tensor ${formatShape(node.shape)} is on another device than the program`,
-    );
-  }
+/** @throws ArgumentError when a captured tensor is on another device */
+export function checkDevices(captured: readonly Tensor[], device: Device): void {
+  const foreign = captured.find((tensor) => tensor.device !== device);
+  if (!foreign) return;
+  throw new ArgumentError(
+    `program: a captured tensor ${formatShape(foreign.shape)} is on another device than the program`,
+  );
 }

@@ -10,7 +10,6 @@ export interface MemoryPlan {
   /** Scratch buffer of a stored node; absent for inputs, constants and outputs. */
   readonly slotOf: ReadonlyMap<Node, number>;
   readonly scratchBytes: number;
-  readonly outputBytes: number;
 }
 
 /** Bytes of an array's buffer: 4 an element, rounded up as the pool does. */
@@ -51,6 +50,5 @@ export function planMemory(steps: readonly Step[], outputs: ReadonlySet<Node>): 
     slots,
     slotOf,
     scratchBytes: slots.reduce((a, b) => a + b, 0),
-    outputBytes: [...outputs].reduce((sum, node) => sum + bytesOf(node), 0),
   };
 }

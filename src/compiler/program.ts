@@ -4,10 +4,10 @@ import type { Device } from "../tensor/device.ts";
 import { ArgumentError } from "../tensor/errors.ts";
 import { constantPrimitive } from "../graph/leaves.ts";
 import { is, type Node, type Value } from "../graph/node.ts";
-import { trace, type Graph, type InputSpec } from "../graph/trace.ts";
+import { reachable, trace, type Graph, type InputSpec } from "../graph/trace.ts";
 import { Executable } from "./executable.ts";
 import { fuse, type Group } from "./fuse.ts";
-import { checkConstants, checkStorageBuffers } from "./limits.ts";
+import { checkDevices, checkStorageBuffers } from "./limits.ts";
 import { normalise } from "./normalise.ts";
 import { planMemory, type MemoryPlan } from "./plan.ts";
 import type { ArraySpec, Launch, Recipe } from "./recipe.ts";
@@ -43,7 +43,10 @@ export class Program extends Executable {
 
 function compileGraph(device: Device, graph: Graph, { saved }: ProgramOptions) {
   const capabilities = capabilitiesOf(device);
-  checkConstants(graph.outputs, device);
+  // In the order of the graph: programs of one function for different adapters then have the same weights.
+  const constants = reachable(graph.outputs).filter((node) => is(node, constantPrimitive));
+  const tensors = constants.map(({ attrs }) => attrs.tensor);
+  checkDevices(tensors, device);
   const values = normalise(graph.outputs);
   let fusion = fuse(values, capabilities);
   const outputs = saved?.(values, fusion.groups) ?? values;
@@ -51,7 +54,6 @@ function compileGraph(device: Device, graph: Graph, { saved }: ProgramOptions) {
   const steps = fusion.groups.map((group) => lower(group, fusion.storageOf, capabilities));
   checkStorageBuffers(steps, device.limits);
   const memory = planMemory(steps, new Set(outputs.map(base)));
-  const constants = [...new Set(steps.flatMap(({ reads }) => reads))].filter((node) => is(node, constantPrimitive));
   const recipe: Recipe = {
     ...dispatchesOf(steps, numbering([graph.inputs, constants], memory, outputs)),
     inputs: graph.inputs.map(({ shape, dtype, attrs }) => ({ name: String(attrs["name"]), shape, dtype })),
@@ -60,7 +62,7 @@ function compileGraph(device: Device, graph: Graph, { saved }: ProgramOptions) {
     outputs: outputs.map(specOf),
     saved: outputs === values ? "values" : "bits",
   };
-  return { recipe, constants: constants.map(({ attrs }) => attrs.tensor), steps, memory };
+  return { recipe, constants: tensors, steps, memory };
 }
 
 const specOf = ({ shape, dtype }: Node): ArraySpec => ({ shape, dtype });

@@ -133,6 +133,19 @@ describe("Integrated Gradients compiled ahead", () => {
       );
     });
 
+  test("has the same weights for both", async () => {
+    const all: string[] = [];
+    for (const kernels of ["software", "hardware"] as const) {
+      const device = await openDevice({ kernels });
+      using traced = new Network([6, 224, 210, 3]).on(device);
+      const { weights } = await files(traced.model, hostArray(new Float32Array(6), [1, 6]), { device });
+      all.push(new Float32Array(weights).join());
+      device.destroy();
+    }
+    expect(all[0]!.length).toBeGreaterThan(210 * 224);
+    expect(all[1]).toBe(all[0]);
+  });
+
   test("for the adapter at hand", () =>
     withCleanDevice(async (device) => {
       const c = cases["with rectified lines"]!;

@@ -73,10 +73,14 @@ describe("memory plan", () => {
     expect(memory.scratchBytes).toBeLessThan(bytes);
   });
 
-  test("counts the outputs apart", () => {
+  test("counts outputs and uniform values beside it", () => {
     const graph: Graph = graphs["dense network"]!;
-    const { memory } = new Program(device, graph);
-    expect(memory.outputBytes).toBe(3 * 4 * 4);
+    const { memory, plan, recipe } = new Program(device, graph);
+    // Blocks of uniform values begin at multiples of 256 bytes.
+    const blocks = recipe.dispatches.flatMap(({ bindings }) => bindings.filter(([, source]) => Array.isArray(source)));
+    const uniforms = 256 * (blocks.length - 1);
+    expect(plan.bytes - memory.scratchBytes - 3 * 4 * 4).toBeGreaterThanOrEqual(uniforms);
+    expect(plan.bytes - memory.scratchBytes - 3 * 4 * 4).toBeLessThan(1.25 * (uniforms + 256));
   });
 });
 
