@@ -1,11 +1,10 @@
 // Integrated Gradients that were compiled ahead: what a page needs to run them, and no more.
 import { ArgumentError, FormatError } from "../tensor/errors.ts";
 import type { Device } from "../tensor/device.ts";
-import type { Shape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { loadProgram, type LoadedProgram, type SavedProgram } from "../compiler/load.ts";
 import { classArray } from "./path-inputs.ts";
-import { completeness, pathValues } from "./path-values.ts";
+import { completeness, pathValues, type PathForm } from "./path-values.ts";
 import { assertFinite, checkIds } from "./problem.ts";
 import { checkClasses } from "./score.ts";
 import type { ArrayInput, Attribution, Attributions, Input } from "./types.ts";
@@ -14,17 +13,13 @@ import type { ArrayInput, Attribution, Attributions, Input } from "./types.ts";
 export const GRADIENTS_FORMAT = "aumann integrated gradients 1";
 
 /** What `saveIntegratedGradients` makes: plain data, for JSON. */
-export interface SavedGradients {
+export interface SavedGradients extends PathForm {
   readonly format: typeof GRADIENTS_FORMAT;
   readonly program: SavedProgram;
   /** Whether the input is one array, rather than a record. */
   readonly single: boolean;
-  /** What is attributed to. */
-  readonly results: readonly string[];
-  /** Shape of the network's output. */
-  readonly output: Shape;
-  /** Weights of the baselines. */
-  readonly p: readonly number[];
+  /** Names of what is attributed to. */
+  readonly names: readonly string[];
   readonly rule: string;
   readonly steps: number;
   /** Whether all classes are explained. */
@@ -68,7 +63,7 @@ export class LoadedGradients {
       const { plan } = program;
       const attributions = saved.single
         ? totals[0]!
-        : Object.fromEntries(saved.results.map((name, j) => [name, totals[j]!]));
+        : Object.fromEntries(saved.names.map((name, j) => [name, totals[j]!]));
       return {
         attributions: attributions as Attributions<I>,
         ...completeness({ totals, ...ends }, saved.perClass),
@@ -133,8 +128,8 @@ export function loadIntegratedGradients(
   saved: SavedGradients,
   weights: ArrayBuffer | ArrayBufferView<ArrayBuffer>,
 ): LoadedGradients {
-  const { format, results, output, p, tables } = saved;
-  if ((format as string) !== GRADIENTS_FORMAT || ![results, output, p, tables].every(Array.isArray))
+  const { format, results, names, output, p, tables } = saved;
+  if ((format as string) !== GRADIENTS_FORMAT || ![results, names, output, p, tables].every(Array.isArray))
     throw new FormatError(`this is not "${GRADIENTS_FORMAT}"; save it again with this version`);
   return new LoadedGradients(saved, loadProgram(device, saved.program, weights));
 }

@@ -32,6 +32,8 @@ export function pathShape(problem: Problem, hoist: boolean): PathShape {
 /** A graph that also reads some inputs of the problem: `side`, in the order in which they are bound. */
 export interface PathGraph extends Graph {
   readonly side: readonly Node[];
+  /** Set where scores at both ends are no outputs, but follow from those of the network. */
+  readonly pick?: Problem["pick"];
   /**
    * Makes what is read back into the outputs of `wholeGraph`, given the weights of baselines, and classes if the caller names
    * them.

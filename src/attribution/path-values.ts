@@ -21,6 +21,8 @@ export interface PathForm {
   readonly output: Shape;
   /** Weights of the baselines. */
   readonly p: readonly number[];
+  /** Whether scores at both ends are the outputs there, or those of the chosen classes, rather than results of their own. */
+  readonly pick?: "all" | "class" | undefined;
 }
 
 /**
@@ -30,21 +32,30 @@ export interface PathForm {
  */
 export function pathValues(
   read: readonly HostArray[],
-  { results, output, p }: PathForm,
+  { results, output, p, pick }: PathForm,
   classes: HostArray | undefined,
 ): PathValues {
   const arrays = [...read];
   const totals = arrays.splice(0, results.length);
   totals.forEach((a, i) => assertFinite(results[i]!, a));
-  const [outputs, scores, ...rest] = arrays as [HostArray, HostArray, ...HostArray[]];
-  const score = p.length > 1 ? rest.shift() : undefined;
+  const outputs = arrays.shift()!;
+  const scores = pick ? undefined : arrays.shift();
+  const score = p.length > 1 ? arrays.shift() : undefined;
+  const targets = arrays[0] ?? classes;
   return {
     totals,
     // Where there are those at both ends, those at the input come last.
     outputs: hostArray(outputs.data.slice(outputs.data.length - numel(output)), output),
-    targets: rest[0] ?? classes,
-    ...endScores(scores, p, score),
+    targets,
+    ...endScores(scores ?? (pick === "class" ? ofClasses(outputs, targets!) : outputs), p, score),
   };
+}
+
+/** Of outputs [1, ends, B, K], those of the classes [B]. */
+function ofClasses({ data, shape }: HostArray, { data: classes }: HostArray): HostArray {
+  const [, ends = 0, batch = 0, count = 0] = shape;
+  const picked = Float32Array.from({ length: ends * batch }, (_, i) => data[i * count + classes[i % batch]!]!);
+  return hostArray(picked, [1, ends, batch]);
 }
 
 /**

@@ -30,7 +30,7 @@ const FEW_OUTPUTS = 4096;
 /**
  * inputs: side inputs, target if given, given, X' [M, ...], nodes [M, S + E(, B)] of which the last are {@link endNodesOf},
  * weights [M, S(, C)], p [M] if M > 1 -> totals, output (or few at both ends, those at the input last), scores at the ends
- * [M, E, ...], score at the input if M > 1, the predicted classes if the target is them
+ * [M, E, ...] unless they are picked from few outputs, score at the input if M > 1, the predicted classes if the target is them
  */
 export function wholeGraph(
   shape: PathShape,
@@ -91,10 +91,11 @@ export function wholeGraph(
   // The class stays that of the input all along the path.
   const pinned = index && !targetGiven ? rewrite([predicted!], new Map([[output, atInput(outputs, output)]])) : [];
   const few = baselines === 1 && numel(outputs.shape) <= FEW_OUTPUTS;
+  const pick = few ? problem.pick : undefined;
   const results = [
     ...totals.slice(0, -1),
     few ? outputs : atInput(outputs, output),
-    scores,
+    ...(pick ? [] : [scores]),
     ...(baselines > 1 ? [score] : []),
   ];
   return {
@@ -104,5 +105,6 @@ export function wholeGraph(
     ],
     outputs: [...rewrite(results, new Map(pinned.map((y) => [index!, y]))), ...pinned],
     side: inputs,
+    pick,
   };
 }

@@ -199,7 +199,7 @@ export class PathIntegral {
     const { problem, set } = this;
     const { program, graph } = whole;
     const classes = this.#classes;
-    const form = { results, output: problem.output.shape, p: set.weights };
+    const form = { results, output: problem.output.shape, p: set.weights, pick: graph.pick };
     return {
       ...pathValues(graph.collect?.(read, set.weights, classes?.data) ?? read, form, classes),
       plan: {

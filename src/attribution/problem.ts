@@ -31,6 +31,8 @@ export interface Problem {
   /** The predicted classes, from `output`. */
   readonly predicted: Node | undefined;
   readonly target: TargetPlan;
+  /** How the score follows from the output on the host: it is the output itself, or its element of the chosen class. */
+  readonly pick: "all" | "class" | undefined;
   /** Intermediate values that a tap saw, by name. */
   readonly layers: ReadonlyMap<string, Node>;
   readonly device: Device | undefined;
@@ -124,6 +126,7 @@ function build(
     score: chosen,
     index,
     target: plan,
+    pick: chosen === output ? "all" : index && score === "logit" ? "class" : undefined,
     layers,
     predicted: index ? predicted(output) : undefined,
     device: isModel(model) ? model.device : deviceOf(chosen),
