@@ -1,5 +1,5 @@
 // Runs a recipe on a device, as one pass with one submit.
-import { ArgumentError, DTypeError, ShapeError } from "../tensor/errors.ts";
+import { ArgumentError, DTypeError, LimitError, ShapeError } from "../tensor/errors.ts";
 import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { sizeClass, type Allocation } from "../tensor/pool.ts";
@@ -47,13 +47,24 @@ export class Executable {
   readonly #uniforms: Uint32Array<ArrayBuffer>;
   readonly #offsets: readonly (readonly number[])[];
 
-  /** @param constants as many as the recipe has, of its shapes */
+  /**
+   * @param constants as many as the recipe has, of its shapes
+   * @throws LimitError when a dispatch needs more storage buffers than the adapter binds
+   */
   constructor(
     readonly device: Device,
     readonly recipe: Recipe,
     readonly constants: readonly Tensor[],
   ) {
     const { dispatches, scratch, outputs, saved } = recipe;
+    const limit = device.limits.maxStorageBuffersPerShaderStage;
+    for (const { label, bindings } of dispatches) {
+      const count = bindings.filter(([, source]) => typeof source === "number").length;
+      if (count <= limit) continue;
+      throw new LimitError(
+        `dispatch "${label}" binds ${count} storage buffers, and this adapter allows ${limit}; use fewer operands`,
+      );
+    }
     const { data, offsets } = packUniforms(dispatches);
     this.#uniforms = data;
     this.#offsets = offsets;

@@ -45,7 +45,9 @@ export function loadProgram(
 ): LoadedProgram {
   check(saved);
   const { recipe } = saved;
-  checkDevice(device, saved);
+  const { subgroups } = device.features;
+  if (saved.subgroups && !(subgroups && device.info.subgroupSize === 4))
+    throw new LimitError("the program was saved for adapters with subgroups of four; save one for others as well");
   const bytes = ArrayBuffer.isView(weights)
     ? weights.buffer.slice(weights.byteOffset, weights.byteOffset + weights.byteLength)
     : weights;
@@ -104,17 +106,3 @@ function problemOf({ kernels, dispatches, inputs, constants, scratch, outputs }:
 
 const launchesOf = (dispatches: Recipe["dispatches"]): Launch[] =>
   dispatches.flatMap((dispatch) => (dispatch.quick ? [dispatch, dispatch.quick] : [dispatch]));
-
-function checkDevice({ features, info, limits }: Device, { recipe, subgroups }: SavedProgram): void {
-  if (subgroups && !(features.subgroups && info.subgroupSize === 4))
-    throw new LimitError("the program was saved for adapters with subgroups of four; save one for others as well");
-  const most = Math.max(
-    0,
-    ...launchesOf(recipe.dispatches).map(({ bindings }) => bindings.filter(([, s]) => typeof s === "number").length),
-  );
-  if (most > limits.maxStorageBuffersPerShaderStage) {
-    throw new LimitError(
-      `the program binds ${most} storage buffers at once, this adapter ${limits.maxStorageBuffersPerShaderStage}`,
-    );
-  }
-}

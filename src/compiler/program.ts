@@ -2,12 +2,12 @@
 import { cached } from "../tensor/cached.ts";
 import type { Device } from "../tensor/device.ts";
 import { ArgumentError } from "../tensor/errors.ts";
+import { formatShape } from "../tensor/shape.ts";
 import { constantPrimitive } from "../graph/leaves.ts";
 import { is, type Node, type Value } from "../graph/node.ts";
 import { reachable, trace, type Graph, type InputSpec } from "../graph/trace.ts";
 import { Executable } from "./executable.ts";
 import { fuse, type Group } from "./fuse.ts";
-import { checkDevices, checkStorageBuffers } from "./limits.ts";
 import { normalise } from "./normalise.ts";
 import { planMemory, type MemoryPlan } from "./plan.ts";
 import type { ArraySpec, Launch, Recipe } from "./recipe.ts";
@@ -46,13 +46,17 @@ function compileGraph(device: Device, graph: Graph, { saved }: ProgramOptions) {
   // In the order of the graph: programs of one function for different adapters then have the same weights.
   const constants = reachable(graph.outputs).filter((node) => is(node, constantPrimitive));
   const tensors = constants.map(({ attrs }) => attrs.tensor);
-  checkDevices(tensors, device);
+  const foreign = tensors.find((tensor) => tensor.device !== device);
+  if (foreign) {
+    throw new ArgumentError(
+      `program: a captured tensor ${formatShape(foreign.shape)} is on another device than the program`,
+    );
+  }
   const values = normalise(graph.outputs);
   let fusion = fuse(values, capabilities);
   const outputs = saved?.(values, fusion.groups) ?? values;
   if (outputs !== values) fusion = fuse(outputs, capabilities);
   const steps = fusion.groups.map((group) => lower(group, fusion.storageOf, capabilities));
-  checkStorageBuffers(steps, device.limits);
   const memory = planMemory(steps, new Set(outputs.map(base)));
   const recipe: Recipe = {
     ...dispatchesOf(steps, numbering([graph.inputs, constants], memory, outputs)),
