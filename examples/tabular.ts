@@ -1,19 +1,8 @@
 // npm run example:tabular -- --help
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { ArgumentError } from "../src/tensor/errors.ts";
-import { breastCancer } from "./lib/breast-cancer.ts";
-import {
-  nameList,
-  positiveNumber,
-  runExample,
-  wholeNumber,
-  writeFiles,
-  type Given,
-  type Tools,
-} from "./lib/command.ts";
-import { parseCsv } from "./lib/csv.ts";
-import { datasetOf, type Dataset } from "./lib/dataset.ts";
+import { positiveNumber, runExample, wholeNumber, writeFiles, type Given, type Tools } from "./lib/command.ts";
+import { loadTable, SOURCE_OPTIONS, SOURCE_USAGE, sourceOf, type Source } from "./lib/table-source.ts";
 import { BASELINES, tabularStudy, type BaselineName, type StudySettings } from "./lib/tabular-study.ts";
 import { summaryText, tabularFiles, type Run } from "./lib/tabular-report.ts";
 
@@ -21,14 +10,7 @@ const USAGE = `Which features act together? Trains a network on a table and expl
 
   npm run example:tabular -- [--data FILE.csv --label NAME] [options]
 
-Without --data: Wisconsin diagnostic breast cancer, out of Debian's package python3-sklearn (apt-get downloads it once).
-
-  --data FILE          a table of your own with a line of column names: commas, semicolons or tabs. Missing values
-                       (empty, ?, NA, NaN, null) become the median of their column, text becomes zeros and ones
-  --label NAME         the column to predict
-  --positive VALUE     its value that counts as positive (default: the last of two in order)
-  --categories A,B,... columns of numbers that are names of categories
-  --drop A,B,...       columns to leave out
+${SOURCE_USAGE}
 
   --rows N             held-out rows to explain (default 80)
   --baseline NAME      where paths start: ${BASELINES.join(", ")} (default mean)
@@ -43,14 +25,6 @@ Without --data: Wisconsin diagnostic breast cancer, out of Debian's package pyth
 The downloaded table is kept in the cache folder of the user ($XDG_CACHE_HOME/aumann).`;
 
 const STEPS = [25, 50, 100, 200, 400, 800];
-
-interface Source {
-  readonly file: string;
-  readonly label: string;
-  readonly positive?: string;
-  readonly categories: readonly string[];
-  readonly drop: readonly string[];
-}
 
 interface Settings {
   /** Undefined: the default data set. */
@@ -82,18 +56,6 @@ function settings(given: Given): Settings {
   };
 }
 
-function sourceOf(given: Given): Source | undefined {
-  const [file, label, positive] = ["data", "label", "positive"].map((name) => given[name] as string | undefined);
-  if (file === undefined) {
-    const useless = ["label", "positive", "categories", "drop"].find((name) => given[name] !== undefined);
-    if (useless !== undefined) throw new ArgumentError(`--${useless} needs --data`);
-    return undefined;
-  }
-  if (label === undefined) throw new ArgumentError("--data needs --label, the name of the column to predict");
-  const [categories = [], drop = []] = [nameList(given, "categories"), nameList(given, "drop")];
-  return { file, label, categories, drop, ...(positive !== undefined && { positive }) };
-}
-
 function baselineName(given: Given): BaselineName {
   const name = given["baseline"] ?? (given["references"] === undefined ? "mean" : "references");
   const found = BASELINES.find((baseline) => baseline === name);
@@ -101,27 +63,10 @@ function baselineName(given: Given): BaselineName {
   return found;
 }
 
-async function load(source: Source | undefined, { progress, signal }: Tools): Promise<Dataset> {
-  if (source === undefined) return breastCancer({ note: progress.note, signal });
-  const { file, ...columns } = source;
-  const name = basename(file);
-  return datasetOf(parseCsv(await readTable(file), name), { name, source: `the table ${name}`, ...columns });
-}
-
-async function readTable(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "there is no such file" : code === "EISDIR" ? "it is a folder" : String(code);
-    throw new ArgumentError(`--data ${file}: ${reason}`, { cause });
-  }
-}
-
 async function run({ source, out, study: common }: Settings, tools: Tools): Promise<void> {
   const { device, progress, signal } = tools;
   const started = performance.now();
-  const data = await load(source, tools);
+  const data = await loadTable(source, tools);
   const study = await tabularStudy(data, common, { device, signal, onProgress: progress.update });
   const done: Run = { study, adapter: device.info.description, seconds: (performance.now() - started) / 1000 };
   const [page, ...others] = await writeFiles(out, await tabularFiles(done));
@@ -135,11 +80,7 @@ await runExample({
   name: "example:tabular",
   usage: USAGE,
   options: {
-    data: { type: "string" },
-    label: { type: "string" },
-    positive: { type: "string" },
-    categories: { type: "string" },
-    drop: { type: "string" },
+    ...SOURCE_OPTIONS,
     rows: { type: "string" },
     baseline: { type: "string" },
     references: { type: "string" },
