@@ -15,8 +15,8 @@ import { dependents, reachable } from "../graph/trace.ts";
 import { addPresent, mul } from "../kernels/arithmetic.ts";
 import { sum } from "../kernels/broadcast.ts";
 import { matmul } from "../kernels/matmul.ts";
-import { expandDims, moveAxis, reshape } from "../kernels/movement.ts";
-import { batchAxis, type AtNodes, type OnRows, type TangentRows } from "./hessian-parts.ts";
+import { moveAxis, reshape } from "../kernels/movement.ts";
+import { batchAxis, type AtNodes, type ByTangent, type TangentRows } from "./hessian-parts.ts";
 import { aligned, type PathShape } from "./path-parts.ts";
 
 /** The nonlinear nodes after the boundary, or undefined if one of them is not an elementwise function of one value. */
@@ -51,7 +51,7 @@ interface GramSum {
   /** [M, S] */
   readonly weights: Node;
   readonly atNodes: AtNodes;
-  readonly onRows: OnRows;
+  readonly byTangent: ByTangent;
   readonly tangents: TangentRows;
 }
 
@@ -85,27 +85,25 @@ function curvatureOf(node: Node, argument: Node, score: Node): Node | null {
 
 /** @param jacobian tangent of a for one tangent of the boundary; @param curvature of the shape of a */
 function gramPart(shape: PathShape, gram: GramSum, jacobian: Node, curvature: Node): Node {
-  const { m, steps, weights, atNodes, onRows, tangents } = gram;
+  const { m, steps, weights, atNodes, byTangent, tangents } = gram;
   const [weighted] = atNodes([curvature]).map((c) => {
     const whole = reshape(c, [m, steps, ...curvature.shape]);
     return mul(whole, aligned(weights, whole.shape));
   });
   const fixed = !dependents(reachable([jacobian]), shape.boundary).has(jacobian);
-  if (fixed && m === 1) {
-    // The same for all nodes: their weights are summed before, not after, the product.
-    const rows = batchAll([jacobian], tangents.perTangent, tangents.count)[0]!;
-    return product(shape, reshape(rows, [1, ...rows.shape]), sum(weighted!, 1));
-  }
-  const rows = onRows([jacobian])[0]!;
-  const each = product(shape, rows, reshape(weighted!, [m * steps, ...curvature.shape]));
-  return sum(reshape(each, [m, steps, ...each.shape.slice(1)]), 1);
+  if (!fixed || m > 1) return product(shape, byTangent([jacobian])[0]!, weighted!);
+  // The same for all nodes: their weights are summed before, not after, the product.
+  const rows = batchAll([jacobian], tangents.perTangent, tangents.count)[0]!;
+  const once = reshape(rows, [1, tangents.count, 1, ...jacobian.shape]);
+  return product(shape, once, sum(weighted!, 1, { keepDims: true }));
 }
 
-/** J diag(w) J^T: [R, T, B, ...a] and [R, B, ...a] -> [R, B, T, T] */
+/** Sum over nodes of J diag(w) J^T, as one product for each example: [M, T, S, B, ...a] and [M, S, B, ...a] -> [M, B, T, T] */
 function product({ problem }: PathShape, jacobian: Node, weights: Node): Node {
   const batch = batchAxis(problem);
-  const [rows, count] = jacobian.shape as [number, number];
-  const flat = moveAxis(reshape(jacobian, [rows, count, ...batch, -1]), 1, -2);
-  const across = expandDims(reshape(weights, [rows, ...batch, -1]), -2);
+  const [m, count, steps] = jacobian.shape as [number, number, number];
+  const examples = (x: Node): Node => (batch.length === 0 ? x : moveAxis(x, -2, 1));
+  const flat = reshape(examples(reshape(jacobian, [m, count, steps, ...batch, -1])), [m, ...batch, count, -1]);
+  const across = reshape(examples(reshape(weights, [m, steps, ...batch, -1])), [m, ...batch, 1, -1]);
   return matmul(mul(flat, across), flat, { transposeB: true });
 }

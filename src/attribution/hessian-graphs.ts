@@ -19,7 +19,7 @@ import { dependents, reachable, replacing } from "../graph/trace.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
 import { add, mul } from "../kernels/arithmetic.ts";
 import { broadcastTo, sum } from "../kernels/broadcast.ts";
-import { reshape } from "../kernels/movement.ts";
+import { moveAxis, reshape } from "../kernels/movement.ts";
 import { sliceAxis } from "../kernels/slice.ts";
 import { besideBatch, memberships, prepareGraph, spreadRows } from "./hessian-features.ts";
 import { finaleGraph } from "./hessian-finale.ts";
@@ -33,6 +33,7 @@ import {
   HESSIAN_SUMS,
   tangentCount,
   type AtNodes,
+  type ByTangent,
   type HessianRequest,
   type OnRows,
   type TangentRows,
@@ -89,16 +90,26 @@ function chunkGraph(shape: PathShape, request: HessianRequest, size: ChunkSize, 
   const gradients = boundaryGradients(shape);
   const seeds = boundary.map((z) => leafLike(z, [], "tangent"));
   const tangents = tangentRows(shape, request, seeds, extras, size);
+  /** What depends on no tangent is the same for all of them. */
+  const shared = (values: readonly Node[], own: readonly Node[]): [Node, Node][] => {
+    const nodes = untouched(values, boundary, own);
+    return atNodes(nodes).map((row, i) => [nodes[i]!, row]);
+  };
   const onRows: OnRows = (values) => {
     const rows = batchAll(values, tangents.perTangent, tangents.count);
-    const shared = untouched(rows, boundary, [...tangents.perTangent.values()]);
-    const known = atNodes(shared).map((row, i): [Node, Node] => [shared[i]!, row]);
+    const known = shared(rows, [...tangents.perTangent.values()]);
     return batchAll(rows, new Map([...known, ...tangents.perRow]), m * steps);
+  };
+  const byTangent: ByTangent = (values) => {
+    const whole = (rows: Node, ...lead: number[]): Node => reshape(rows, [...lead, ...rows.shape.slice(2)]);
+    if (m > 1) return onRows(values).map((rows) => moveAxis(whole(rows, m, steps, tangents.count), 1, 2));
+    const rows = batchAll(values, new Map(shared(values, seeds)), steps);
+    return batchAll(rows, tangents.perTangent, tangents.count).map((x) => whole(x, 1, tangents.count, steps));
   };
   const hessianWeights = reshape(sliceAxis(weights, 2, 2, 3), [m, steps]);
   const second =
     request.sum === "gram"
-      ? [gramSum(shape, { m, steps, seeds, weights: hessianWeights, atNodes, onRows, tangents })]
+      ? [gramSum(shape, { m, steps, seeds, weights: hessianWeights, atNodes, byTangent, tangents })]
       : weightedProducts(shape, { gradients, seeds, weights: hessianWeights, onRows, size });
   const first = weightedGradients({ gradients, atNodes, weights: sliceAxis(weights, 2, 0, 2), size });
   const outputs = [...second, ...first].map((v, i) => (v ? add(sums[i]!, v) : sums[i]!));

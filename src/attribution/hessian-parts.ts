@@ -22,6 +22,9 @@ export type AtNodes = (values: readonly Node[]) => Node[];
 /** Makes rows [M * S, T, ...] of values that depend on the boundary and linearly on one tangent of it. */
 export type OnRows = (values: readonly Node[]) => Node[];
 
+/** The same with the tangents outside: [M, T, S, ...], so that what is summed over nodes lies together. */
+export type ByTangent = (values: readonly Node[]) => Node[];
+
 export interface TangentRows {
   readonly count: number;
   /** What each tangent of the boundary is replaced by: [T, ...z]. */

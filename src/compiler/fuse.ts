@@ -60,7 +60,7 @@ function chooseStored(nodes: readonly Node[], outputs: readonly Node[], forced: 
   for (const node of nodes) {
     // What is stored anyway costs its readers nothing.
     const costOf = (x: Node): number => (stored.has(base(x)) ? 0 : cost.get(x)!);
-    if (repeats(node)) node.inputs.forEach((x) => costOf(x) > RECOMPUTE && stored.add(base(x)));
+    if (repeats(node)) node.inputs.forEach((x) => costOf(x) > RECOMPUTE && stored.add(uncut(x)));
     cost.set(node, inlineCost(node, costOf));
   }
 
@@ -96,6 +96,13 @@ function repeats(node: Node): boolean {
     node.primitive.lowering.kind === "view" &&
     (node.inputs.length > 1 || numel(node.shape) > numel(node.inputs[0]!.shape))
   );
+}
+
+/** What to store for the sake of a value: where that is most of another one, the whole, which may have more readers. */
+function uncut(node: Node): Node {
+  const own = base(node);
+  const cut = cutOf(own);
+  return cut && !isLeaf(cut.source) && 2 * cut.length > cut.extent ? uncut(cut.source) : own;
 }
 
 function inlineCost(node: Node, costOf: (x: Node) => number): number {
