@@ -43,6 +43,8 @@ export class Executable {
   readonly plan: ProgramPlan;
   /** What runs: some dispatches may still be quick ones, see {@link ready}. */
   #running: Running[] | undefined;
+  /** Whether the first run was encoded: it is not to share the processor with what later ones need. */
+  #used = false;
   /** All blocks of uniform values, and where each binding's block begins. */
   readonly #uniforms: Uint32Array<ArrayBuffer>;
   readonly #offsets: readonly (readonly number[])[];
@@ -79,7 +81,7 @@ export class Executable {
 
   /**
    * Compiles all pipelines, in parallel; {@link encode} may be called after this. Where one takes long, a first call gets
-   * a quick one that gives the same results; the second call has the other built, without waiting for it.
+   * a quick one that gives the same results; once that has run, a call has the other built, without waiting for it.
    * @param best waits for the pipelines that run fastest
    */
   async ready(best = false): Promise<this> {
@@ -91,7 +93,7 @@ export class Executable {
     if (!running) {
       const first = best ? dispatches : this.#quickest();
       this.#running = await Promise.all(first.map((launch, i) => build(launch, dispatches[i]!)));
-    } else {
+    } else if (best || this.#used) {
       const better = dispatches.map(async (dispatch, i) => {
         if (running[i]!.launch !== dispatch) running[i] = await build(dispatch, dispatch);
       });
@@ -121,6 +123,7 @@ export class Executable {
     const { outputs, bound, scratch } = this.bind(commands, inputs);
     const { dispatches } = this.recipe;
     dispatches.forEach((_, i) => this.encodeDispatch(commands.pass, i, bound));
+    this.#used = true;
     this.device.counters.dispatches += dispatches.length;
     commands.recycle(scratch);
     return outputs;

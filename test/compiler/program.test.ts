@@ -150,6 +150,20 @@ describe("quick kernels", () => {
       inputs.forEach((t) => t.dispose());
     }));
 
+  test("have the processor to themselves in the first run, whoever got them ready", () =>
+    withCleanDevice(async (device) => {
+      const program = compile(device, work, [{ shape: [120, 24] }, { shape: [24, 80] }]);
+      using x = device.tensor(random([120, 24], 3));
+      using w = device.tensor(random([24, 80], 4));
+      await program.ready();
+      const known = program.steps.map((step) => device.knows(step.wgsl));
+      await run(program, [x, w]);
+      expect(program.steps.map((step) => device.knows(step.wgsl))).toEqual(known);
+      await run(program, [x, w]);
+      expect(program.steps.every((step) => device.knows(step.wgsl))).toBe(true);
+      await program.ready(true);
+    }));
+
   test("are not used over many elements", async () => {
     const device = await openValidationDevice();
     const program = compile(device, (x) => sum(relu(x), 0), [{ shape: [1024, 128] }]);
