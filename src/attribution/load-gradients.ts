@@ -128,8 +128,26 @@ export function loadIntegratedGradients(
   saved: SavedGradients,
   weights: ArrayBuffer | ArrayBufferView<ArrayBuffer>,
 ): LoadedGradients {
-  const { format, results, names, output, p, tables } = saved;
-  if ((format as string) !== GRADIENTS_FORMAT || ![results, names, output, p, tables].every(Array.isArray))
+  if (!isExplanation(saved))
     throw new FormatError(`this is not "${GRADIENTS_FORMAT}"; save it again with this version`);
-  return new LoadedGradients(saved, loadProgram(device, saved.program, weights));
+  const program = loadProgram(device, saved.program, weights);
+  const { results, names, p, pick } = saved;
+  const needed = results.length + (pick ? 1 : 2) + (p.length > 1 ? 1 : 0);
+  if (names.length === results.length && needed <= program.recipe.outputs.length)
+    return new LoadedGradients(saved, program);
+  program.dispose();
+  throw new FormatError("this explanation does not belong to its program; save it again");
+}
+
+function isExplanation(saved: unknown): boolean {
+  const { format, results, names, output, p, tables, target = [] } = (saved ?? {}) as Partial<SavedGradients>;
+  const isListOf = (type: string, list: unknown): boolean =>
+    Array.isArray(list) && list.every((x) => typeof x === type);
+  return (
+    format === GRADIENTS_FORMAT &&
+    [results, names].every((list) => isListOf("string", list)) &&
+    [output, p, target].every((list) => isListOf("number", list)) &&
+    isListOf("object", tables) &&
+    tables!.every((row) => isListOf("string", [row?.[0]]) && isListOf("number", [row?.[1]]))
+  );
 }

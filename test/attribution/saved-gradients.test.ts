@@ -1,6 +1,6 @@
 // Integrated Gradients compiled ahead, read back as files, and run on another device: against double precision.
 import { describe, expect, test } from "vitest";
-import { loadIntegratedGradients, type SavedGradients } from "../../src/ahead.ts";
+import { loadIntegratedGradients, type LoadedGradients, type SavedGradients } from "../../src/ahead.ts";
 import {
   integratedGradients,
   quadrature,
@@ -15,6 +15,7 @@ import {
 import {
   add,
   ArgumentError,
+  AumannError,
   conv2d,
   DTypeError,
   FormatError,
@@ -242,14 +243,25 @@ describe("refuses", () => {
       await expect(loaded.explain(hostArray([0, 7], [1, 2], "i32"))).rejects.toThrow(/id 7 .* 7 rows/);
     }));
 
-  test("to load what is no explanation", () =>
+  test("to load or run what is no explanation, wherever it is damaged", () =>
     withNetwork(async (device, model) => {
-      const { json, weights } = await files(model, zeros, { device });
-      const load = (change: object, bytes = weights): unknown =>
+      const { json, weights } = await files(model, zeros, { device, target: 1 });
+      const changed = (change: object, bytes = weights): LoadedGradients =>
         loadIntegratedGradients(device, { ...parse(json), ...change }, bytes);
-      expect(() => load({ format: "aumann integrated gradients 0" })).toThrow(FormatError);
-      expect(() => load({ results: undefined })).toThrow(FormatError);
-      expect(() => load({ program: undefined })).toThrow(FormatError);
-      expect(() => load({}, weights.slice(4))).toThrow(/weights are \d+ bytes, \d+ were given/);
+      expect(() => changed({ format: "aumann integrated gradients 0" })).toThrow(FormatError);
+      expect(() => changed({}, weights.slice(4))).toThrow(/weights are \d+ bytes, \d+ were given/);
+      expect(() => loadIntegratedGradients(device, null as never, weights)).toThrow(FormatError);
+      const { live } = device.memory;
+      for (const key of Object.keys(parse(json)))
+        for (const to of [undefined, null, -1, 1e15, "x", {}, [], [-1], ["x"], [[]], [null], [1, 2, 3, 4]]) {
+          const what = `${key} = ${JSON.stringify(to)}`;
+          try {
+            using loaded = changed({ [key]: to });
+            await loaded.explain(zeros);
+          } catch (error) {
+            expect(error, what).toBeInstanceOf(AumannError);
+          }
+          expect(device.memory.live, what).toBe(live);
+        }
     }));
 });
