@@ -23,7 +23,7 @@ export interface ProgramPlan {
   readonly saved: "values" | "bits";
 }
 
-/** Operations that the quick kernel takes hardly longer for than the other would take to be built. */
+/** Operations that most quick kernels take hardly longer for than the better one would take to be built. */
 const QUICK_FLOPS = 2e8;
 
 /** The buffers of one run. */
@@ -107,11 +107,15 @@ export class Executable {
   /** What is built soonest, unless running it would cost more than building the others saves. */
   #quickest(): Launch[] {
     const { kernels, dispatches } = this.recipe;
-    const flops = new Map<number, number>();
-    dispatches.forEach((d) => flops.set(d.kernel, (flops.get(d.kernel) ?? 0) + d.flops));
-    return dispatches.map((d) =>
-      d.quick && flops.get(d.kernel)! < QUICK_FLOPS && !this.device.knows(kernels[d.kernel]!) ? d.quick : d,
-    );
+    const total = new Map<number, number>();
+    dispatches.forEach(({ kernel, flops }) => total.set(kernel, (total.get(kernel) ?? 0) + flops));
+    return dispatches.map((best) => {
+      let chosen: Launch = best;
+      if (this.device.knows(kernels[best.kernel]!)) return chosen;
+      const flops = total.get(best.kernel)!;
+      while (chosen.quick && flops < (chosen.quick.upTo ?? QUICK_FLOPS)) chosen = chosen.quick;
+      return chosen;
+    });
   }
 
   /**

@@ -104,5 +104,5 @@ function problemOf({ kernels, dispatches, inputs, constants, scratch, outputs }:
     : "a dispatch lacks what it names";
 }
 
-const launchesOf = (dispatches: Recipe["dispatches"]): Launch[] =>
-  dispatches.flatMap((dispatch) => (dispatch.quick ? [dispatch, dispatch.quick] : [dispatch]));
+const launchesOf = (launches: readonly Launch[]): Launch[] =>
+  launches.flatMap((launch) => (launch.quick ? [launch, ...launchesOf([launch.quick])] : [launch]));

@@ -90,20 +90,17 @@ function dispatchesOf(
   numberOf: (node: Node) => number,
 ): Pick<Recipe, "kernels" | "dispatches"> {
   const kernels = new Map<string, number>();
-  const launch = ({ wgsl, workgroups, bindings }: Step): Launch => ({
+  const launch = ({ wgsl, workgroups, bindings, quick, upTo }: Step): Launch => ({
     kernel: cached(kernels, wgsl, () => kernels.size),
     workgroups,
     bindings: bindings.map(({ binding, source }) => [
       binding,
       isUniforms(source) ? uniformWords(source) : numberOf(source),
     ]),
+    ...(quick && { quick: launch(quick) }),
+    ...(upTo !== undefined && { upTo }),
   });
-  const dispatches = steps.map((step) => ({
-    ...launch(step),
-    ...(step.quick && { quick: launch(step.quick) }),
-    label: step.label,
-    flops: step.flops,
-  }));
+  const dispatches = steps.map((step) => ({ ...launch(step), label: step.label, flops: step.flops }));
   return { kernels: [...kernels.keys()], dispatches };
 }
 

@@ -16,13 +16,15 @@ export interface Launch {
   readonly kernel: number;
   readonly workgroups: number;
   readonly bindings: readonly (readonly [binding: number, source: Source])[];
+  /** The same, with the same sources, by a kernel that builds sooner and runs slower. */
+  readonly quick?: Launch;
+  /** Of a quick one: see {@link KernelCall}. */
+  readonly upTo?: number;
 }
 
 export interface Dispatch extends Launch {
   readonly label: string;
   readonly flops: number;
-  /** The same, with the same sources, by a kernel that builds sooner and runs slower. */
-  readonly quick?: Launch;
 }
 
 /** Buffers are numbered in this order: inputs, constants, scratch, outputs. */

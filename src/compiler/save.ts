@@ -47,7 +47,6 @@ export async function saveProgram(
         dispatches: recipe.dispatches.map((dispatch) => ({
           ...dispatch,
           ...renumbered(dispatch, order),
-          ...(dispatch.quick && { quick: renumbered(dispatch.quick, order) }),
         })),
         inputs: free.map((i) => inputs[i]!),
         constants: arrays.map(({ shape, dtype }) => ({ shape, dtype })),
@@ -57,14 +56,14 @@ export async function saveProgram(
   };
 }
 
-function renumbered({ kernel, workgroups, bindings }: Launch, order: ReadonlyMap<number, number>): Launch {
+function renumbered({ bindings, quick, ...rest }: Launch, order: ReadonlyMap<number, number>): Launch {
   return {
-    kernel,
-    workgroups,
+    ...rest,
     bindings: bindings.map(([binding, source]) => [
       binding,
       typeof source === "number" ? (order.get(source) ?? source) : source,
     ]),
+    ...(quick && { quick: renumbered(quick, order) }),
   };
 }
 

@@ -31,6 +31,7 @@ export interface Step {
   readonly writes: readonly Node[];
   /** The same by a kernel that builds sooner and runs slower. */
   readonly quick?: Step;
+  readonly upTo?: number | undefined;
 }
 
 /** Hand-written kernels use bindings from 0 on; what is generated into them starts here. */
@@ -104,9 +105,11 @@ function lowerKernel(
 ): Step {
   const { lowering } = kernel.primitive;
   if (lowering.kind !== "kernel") throw new AumannError(`internal: ${kernel.primitive.name} has no kernel`);
-  const call = tunedCall(kernel, lowering, capabilities) ?? lowering.call(kernel, capabilities);
-  const step = kernelStep(group, kernel, storageOf, call);
-  return call.quick ? withQuick(step, kernelStep(group, kernel, storageOf, call.quick)) : step;
+  const lowered = (call: KernelCall): Step => {
+    const step = kernelStep(group, kernel, storageOf, call);
+    return call.quick ? withQuick(step, lowered(call.quick)) : step;
+  };
+  return lowered(tunedCall(kernel, lowering, capabilities) ?? lowering.call(kernel, capabilities));
 }
 
 function kernelStep(
@@ -143,6 +146,7 @@ function kernelStep(
     bindings,
     workgroups: call.workgroups,
     flops: call.flops + group.cost * numel(kernel.shape),
+    upTo: call.upTo,
     reads: [...new Set([...reads, ...emitter.reads])],
     writes: group.roots,
   };

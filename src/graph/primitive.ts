@@ -45,8 +45,13 @@ export interface KernelCall {
   readonly flops: number;
   /** What an adapter must be capable of to run it. */
   readonly needs?: "quads";
-  /** A kernel that gives the very same result and takes less time to build but more to run: it serves first calls. */
+  /**
+   * A kernel that gives the very same result and takes less time to build but more to run: it serves first calls. It may name
+   * another one that goes further.
+   */
   readonly quick?: KernelCall | undefined;
+  /** Of a quick kernel: operations of a program beyond which it takes longer than the better one would take to be built. */
+  readonly upTo?: number;
   /** What runs instead if the argument can be loaded four elements at a time (`load_NAME` then returns a `vec4<f32>`). */
   readonly wide?: KernelCall;
 }

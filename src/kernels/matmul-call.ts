@@ -45,6 +45,8 @@ const FULL_REGISTERS = 4;
 const LOAD_COST = 9;
 /** What it costs to load a quarter of 16 columns and to hand them round, in rows. */
 const QUAD_COLUMNS = 5;
+/** Operations for which a tile with few rows takes no longer than the other would take to be built. */
+const FEW_ROWS_FLOPS = 1.4e9;
 /** Operations that take a fraction of a millisecond with any tile. */
 const SMALL_PRODUCT = 1e5;
 /** Workgroups that fill most of a GPU. */
@@ -114,9 +116,11 @@ export function matmulCall(product: Product, { software, quads: four }: Capabili
   if (flopsOf(product) < SMALL_PRODUCT) return small(product, 4);
   const tile = leastOf(REGISTERS, (size) => registerCost(product, size));
   const rows = leastOf(QUADS, (size) => quadCost(product, size));
-  return four && fitsQuads(product) && quadCost(product, rows) < registerCost(product, tile)
-    ? { ...quads(product, rows), quick: small(product, 4) }
-    : { ...registers(product, tile), quick: small(product, 2) };
+  if (!(four && fitsQuads(product) && quadCost(product, rows) < registerCost(product, tile)))
+    return { ...registers(product, tile), quick: small(product, 2) };
+  const [, few] = QUADS;
+  const lower = { ...quads(product, few), quick: small(product, 4), upTo: FEW_ROWS_FLOPS };
+  return rows === few ? lower : { ...quads(product, rows), quick: lower };
 }
 
 const leastOf = <T>(list: readonly T[], cost: (item: T) => number): T =>
