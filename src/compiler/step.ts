@@ -1,6 +1,6 @@
 // One dispatch: module text, what is bound where, and how many workgroups run.
 import type { Node } from "../graph/node.ts";
-import { AumannError, ShaderError } from "../tensor/errors.ts";
+import { AumannError } from "../tensor/errors.ts";
 import { numel } from "../tensor/shape.ts";
 import {
   QUICK_ELEMENTS,
@@ -13,6 +13,7 @@ import {
 import { Emitter, Scope } from "./emit.ts";
 import type { Group } from "./fuse.ts";
 import { LANES, laneReads, type LaneRead } from "./lanes.ts";
+import { replaceOnce, specialise } from "./specialise.ts";
 import { isUniforms } from "./uniforms.ts";
 
 export interface Binding {
@@ -164,14 +165,6 @@ function tunedCall(node: Node, { tuning }: KernelLowering<Attrs>, capabilities: 
   return call?.needs && !capabilities[call.needs] ? undefined : call;
 }
 
-/** Sets the `const NAME = 1u; // tune` and `alias NAME = f32; // tune` lines of a WGSL file. */
-export function specialise(name: string, { wgsl, constants = {} }: KernelCall): string {
-  return Object.entries(constants).reduce((text, [constant, value]) => {
-    const [kind, is] = typeof value === "string" ? ["alias", value] : ["const", `${value}u`];
-    return replaceOnce(name, text, new RegExp(`${kind} ${constant} ?= ?\\w+;`), `${kind} ${constant} = ${is};`);
-  }, wgsl);
-}
-
 function inlinePrologue(kernel: Node, text: string, scope: Scope, node: Node, name: string): string {
   const value = scope.loaded(node);
   const type = scope.isWide ? "vec4<f32>" : "f32";
@@ -200,11 +193,4 @@ function inlineEpilogue(text: string, emitter: Emitter, kernel: Node, fused: rea
         "",
       );
   return replaceOnce(kernel.primitive.name, unbound, /fn store\(i: ?u32, ?v: ?\w+\) ?\{[^}]*\}/, body);
-}
-
-function replaceOnce(kernel: string, text: string, pattern: RegExp, replacement: string): string {
-  if (!pattern.test(text)) {
-    throw new ShaderError(`kernel "${kernel}": its WGSL lacks ${pattern.source}; see docs/custom-ops.md`);
-  }
-  return text.replace(pattern, () => replacement);
 }

@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { normalise } from "./normalise.ts";
 import { timeDispatches } from "./profile.ts";
 import { splitWorkgroups } from "./executable.ts";
-import { specialise } from "./step.ts";
+import { specialise } from "./specialise.ts";
 import { capabilitiesOf, tunedOf } from "./tuning.ts";
 import { uniformWords } from "./uniforms.ts";
 
