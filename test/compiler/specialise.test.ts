@@ -49,8 +49,7 @@ describe("specialised kernels", () => {
     expect(rest("if (N == 1u) { if (n > 1u) { return; } } c;")).toBe("{ if (n > 1u) { return; } } c;");
   });
 
-  test("do not stumble over braces in comments", () =>
-    expect(rest("if (N > 1u) { a; // }\n /* } */ } b;")).toBe("b;"));
+  test("do not stumble over braces in comments", () => expect(rest("if (N > 1u) { a; // }\n /* } */ } b;")).toBe("b;"));
 });
 
 test("every kernel of the package compiles with other values of its constants", async () => {

@@ -49,8 +49,8 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   let w1 = min(columns + 4u, last) * dims.w_output;
   let count = dims.outputs - output;
   let base = path * dims.units;
-  let set = min(path - baseline * dims.examples, dims.own - 1u);
-  let sorted_at = (baseline * dims.own + set) * dims.steps;
+  let own_set = min(path - baseline * dims.examples, dims.own - 1u);
+  let sorted_at = (baseline * dims.own + own_set) * dims.steps;
 
   // Of the first node: rows are [sweep, baseline, node, example].
   let first = (sweep * dims.paths + baseline * dims.examples) * dims.steps + path - baseline * dims.examples;
@@ -65,20 +65,20 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
       let u = base + unit;
       let key = keys[u];
       if (select(key, f32(2u * dims.steps - 1u) - key, back) > f32(row)) { break; }
-      let from = start[u];
+      let begin = start[u];
       let tangent = along[u];
       let x = four(w0 + unit * dims.w_unit);
-      a0 += from * x;
+      a0 += begin * x;
       t0 += tangent * x;
       if (FOURS > 1u) {
         let y = four(w1 + unit * dims.w_unit);
-        a1 += from * y;
+        a1 += begin * y;
         t1 += tangent * y;
       }
       at++;
     }
     let s = u32(sorted[sorted_at + select(row, dims.steps - 1u - row, back)]);
-    let node = nodes[(baseline * dims.steps + s) * dims.own + set];
+    let node = nodes[(baseline * dims.steps + s) * dims.own + own_set];
     let result = (first + s * dims.examples) * dims.outputs + output;
     put(result, count, a0 + node * t0);
     if (FOURS > 1u && count > 4u) { put(result + 4u, count - 4u, a1 + node * t1); }
