@@ -11,6 +11,7 @@ import * as nn from "../../src/nn/index.ts";
 import { array64, evaluate, readConstants } from "../../src/reference/index.ts";
 import { testDevice } from "../gpu.ts";
 import { openBrowser } from "./chrome.ts";
+import { withPage } from "./page.ts";
 import { openSite, type Site } from "./site.ts";
 import { network, picture, STEPS, workload, type Report } from "./workload.ts";
 
@@ -88,24 +89,8 @@ afterAll(async () => {
 });
 
 /** Evaluates an expression on a fresh page that must not complain. */
-async function onPage<T = Report>(expression: string): Promise<T> {
-  const page = await browser.newPage();
-  const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => {
-    // The browser asks for an icon on its own.
-    const ignored = message.location().url?.endsWith("favicon.ico");
-    if (["error", "warn"].includes(message.type()) && !ignored) complaints.push(message.text());
-  });
-  try {
-    await page.goto(site.origin);
-    const report = (await page.evaluate(expression)) as T;
-    expect(complaints).toEqual([]);
-    return report;
-  } finally {
-    await page.close();
-  }
-}
+const onPage = <T = Report>(expression: string): Promise<T> =>
+  withPage(browser, site.origin, async (page) => (await page.evaluate(expression)) as T);
 
 function expectNear(actual: readonly number[], expected: readonly number[], tolerance = 1e-5): void {
   expect(actual).toHaveLength(expected.length);

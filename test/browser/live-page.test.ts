@@ -6,6 +6,7 @@ import { pageStudy, type PageStudy } from "../../examples/lib/live-page-study.ts
 import { HOSTILE, tinyTable } from "../examples/tiny-table.ts";
 import { testDevice } from "../gpu.ts";
 import { openBrowser } from "./chrome.ts";
+import { withPage } from "./page.ts";
 import { openSite, type Site } from "./site.ts";
 
 const NODES = 1600;
@@ -64,25 +65,12 @@ function truth(values: readonly number[]): Pick<Shown, "logit" | "baseline" | "c
 }
 
 /** Opens the page with all features shown; it must not complain. */
-async function onPage(query: string, work: (page: Page) => Promise<void>): Promise<void> {
-  const page = await browser.newPage();
-  const complaints: string[] = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => {
-    // The browser asks for an icon on its own.
-    const ignored = message.location().url?.endsWith("favicon.ico");
-    if (["error", "warn"].includes(message.type()) && !ignored) complaints.push(message.text());
-  });
-  try {
-    await page.goto(`${site.origin}/${query}`);
+const onPage = (query: string, work: (page: Page) => Promise<void>): Promise<void> =>
+  withPage(browser, `${site.origin}/${query}`, async (page) => {
     await page.waitForSelector("#logit[value]");
     await page.click("#all");
     await work(page);
-    expect(complaints).toEqual([]);
-  } finally {
-    await page.close();
-  }
-}
+  });
 
 const shown = (page: Page): Promise<Shown> =>
   page.evaluate((count) => {
