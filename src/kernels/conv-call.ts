@@ -3,8 +3,8 @@
 import type { Shape } from "../tensor/shape.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Capabilities, KernelCall } from "../graph/primitive.ts";
-import { sharing } from "./quads.ts";
 import conv_depthwise_weight_grad from "./wgsl/conv_depthwise_weight_grad.wgsl";
+import conv_quads from "./wgsl/conv_quads.wgsl";
 import conv_single from "./wgsl/conv_single.wgsl";
 import conv_slide from "./wgsl/conv_slide.wgsl";
 import conv_taps from "./wgsl/conv_taps.wgsl";
@@ -40,8 +40,6 @@ const LANES = 64;
 const FEW_LANES = 8;
 /** Outputs of a run, and input channels of a weight gradient, in the kernels that slide. */
 const QUAD = 4;
-/** Runs of an invocation where subgroups share weights: more would gain nothing. */
-const QUAD_RUNS = 2;
 /** Outputs that a weight gradient takes at once. */
 const PAIR = 2;
 /** So many operations take a fraction of a millisecond with any kernel. */
@@ -88,33 +86,38 @@ export function dataCall(
   ];
   const TAPS = tapsOf(x);
   const SPARE = Number(x.kernel % (x.skip * TAPS) !== 0);
+  const FORM = y.stride === 1 && x.stride === 1 ? 2 : Number(backward);
   const LANES = lanesOf(software);
   const phases = lead * groups * y.phases * x.phases;
   const runs = s.images * y.runs * x.runs;
   // The little that a network has to do for one channel of its input takes less time than one more pipeline.
   const single = m === 1 && !(software && groups === 1 && flops <= FEW_FLOPS);
-  const tile = (TM: number, RUNS: number): KernelCall => ({
-    wgsl: `${conv_taps}\n${single ? conv_single : conv_slide}`,
+  const work = (wgsl: string, invocations: number, constants: Record<string, number>): KernelCall => ({
+    wgsl: `${wgsl}\n${conv_taps}`,
     uniforms,
-    workgroups: tiles(phases * tiles(m, TM) * tiles(runs, RUNS), LANES),
+    workgroups: tiles(invocations, constants.LANES ?? 4),
     flops,
-    constants: { ...(!single && { TM }), RUNS, TAPS, SPARE, LANES },
+    constants: { ...constants, TAPS, SPARE, FORM },
   });
+  const tile = (TM: number, RUNS: number): KernelCall =>
+    work(single ? conv_single : conv_slide, phases * tiles(m, TM) * tiles(runs, RUNS), {
+      ...{ ...(!single && { TM }), RUNS, LANES },
+    });
   const inQuads = (TM: number, RUNS: number): KernelCall => ({
-    ...tile(TM, RUNS),
-    wgsl: sharing(`${conv_taps}\n${conv_slide}`),
-    workgroups: phases * tiles(m, TM) * tiles(runs, 4 * RUNS),
-    constants: { TM, RUNS, TAPS, SPARE, LANES: 4, QUADS: 1 },
+    ...work(conv_quads, phases * tiles(m, TM) * tiles(runs, 4 * RUNS) * 4, { TM, RUNS }),
     needs: "quads",
   });
+  if (software && quads && !single) return { ...inQuads(sharedChannels(m, TAPS), 2), quick: inQuads(m <= 4 ? 4 : 8, 1) };
   const TM = single ? 1 : channelsOf(m);
   if (!software) return tile(TM, 2);
-  const best = quads && !single ? inQuads(TM, QUAD_RUNS) : tile(TM, mostRuns(TM, TAPS));
-  return { ...best, quick: tile(Math.min(TM, 4), 1) };
+  return { ...tile(TM, mostRuns(TM, TAPS)), quick: tile(Math.min(TM, 4), 1) };
 }
 
 /** Output channels of an invocation: with 6 of them, fewer may be beyond the last. */
 const channelsOf = (m: number): number => (m <= 4 ? 4 : 6 * tiles(m, 6) < 8 * tiles(m, 8) ? 6 : 8);
+/** The same where four invocations share weights: 16 take less time each, if few are beyond the last and the loop is small. */
+const sharedChannels = (m: number, TAPS: number): number =>
+  m <= 4 ? 4 : TAPS <= 3 && 16 * tiles(m, 16) <= 1.2 * 8 * tiles(m, 8) ? 16 : 8;
 const lanesOf = (software: boolean): number => (software ? FEW_LANES : LANES);
 
 /**

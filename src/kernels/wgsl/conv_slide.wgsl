@@ -9,28 +9,13 @@
 const TM = 8u; // tune
 const RUNS = 4u; // tune
 const LANES = 64u; // tune
-// 1 where a workgroup is a subgroup of four invocations, which then have the same weights and load a quarter of them each.
-const QUADS = 0u; // tune
-const SIDE = 1u + 3u * QUADS;
 // Blocks of four channels and a run.
 const BLOCKS = (TM + 3u) / 4u * RUNS;
 // Input channels that are summed before they are added to the rest: long sums of single terms would lose digits.
 const BLOCK = 8u;
-// What an invocation of a subgroup of four holds, or the most or least of all: kernels/quads.ts writes these anew.
-fn SHARED_0(v: f32) -> f32 { return v; }
-fn SHARED_1(v: f32) -> f32 { return v; }
-fn SHARED_2(v: f32) -> f32 { return v; }
-fn SHARED_3(v: f32) -> f32 { return v; }
-fn SHARED_MIN(v: i32) -> i32 { return v; }
-fn SHARED_MAX(v: i32) -> i32 { return v; }
-
-// Weights of four channels, by tap. Of a quad, an invocation is given its own channel first.
+// Weights of four channels, by tap.
 struct Weights { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32> }
-fn four(at: vec4<u32>) -> vec4<f32> {
-  if (QUADS == 0u) { return vec4(w[at.x], w[at.y], w[at.z], w[at.w]); }
-  let own = w[at.x];
-  return vec4(SHARED_0(own), SHARED_1(own), SHARED_2(own), SHARED_3(own));
-}
+fn four(at: vec4<u32>) -> vec4<f32> { return vec4(w[at.x], w[at.y], w[at.z], w[at.w]); }
 fn weight(at: vec4<u32>, used: bool) -> vec4<f32> {
   if (SPARE == 0u) { return four(at); }
   return select(vec4<f32>(), four(at), used);
@@ -83,8 +68,7 @@ fn joined(a: mat2x4<f32>, b: mat2x4<f32>) -> mat4x4<f32> { return mat4x4<f32>(a[
 @compute @workgroup_size(LANES, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let all = dims.images * dims.y.runs * dims.x.runs;
-  // Quads are whole: all four have the same channels.
-  let tiles = (all + RUNS * SIDE - 1u) / (RUNS * SIDE) * SIDE;
+  let tiles = (all + RUNS - 1u) / RUNS;
   let m_tiles = (dims.m + TM - 1u) / TM;
   var rest = (wid.x + wid.y * groups.x) * LANES + lane;
   let tile = rest % tiles * RUNS; rest /= tiles;
@@ -104,11 +88,9 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   if (RUNS > 1u) { r1 = run(tile + 1u, plane, group, ty); begin = min(begin, r1.low); end = max(end, r1.high); }
   if (RUNS > 2u) { r2 = run(tile + 2u, plane, group, ty); begin = min(begin, r2.low); end = max(end, r2.high); }
   if (RUNS > 3u) { r3 = run(tile + 3u, plane, group, ty); begin = min(begin, r3.low); end = max(end, r3.high); }
-  begin = SHARED_MIN(begin);
-  end = SHARED_MAX(end);
   let w_at = ((plane / dims.w_repeat) % dims.w_planes * dims.groups + group) * dims.w_group;
   let top = vec4(dims.m - 1u);
-  let own = vec4(0u, 1u, 2u, 3u) + lane * QUADS;
+  let own = vec4(0u, 1u, 2u, 3u);
   let w_low = w_at + min(m0 + own, top) * dims.w_m;
   let w_high = w_at + min(m0 + 4u + own, top) * dims.w_m;
 
@@ -175,7 +157,7 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   }
 
   // One place that stores, so that a fused epilogue does not appear once for every element of the tile.
-  for (var s = 0u; s < min(RUNS, all - min(tile, all)); s++) {
+  for (var s = 0u; s < min(RUNS, all - tile); s++) {
     let p = place(tile + s);
     let out_y = p.y * dims.y.phases + phase_y;
     let out_x = p.x * dims.x.phases + phase_x;

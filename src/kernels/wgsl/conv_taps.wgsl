@@ -2,6 +2,8 @@
 const TAPS = 3u; // tune
 // 1 where some group of taps of a class is smaller than TAPS.
 const SPARE = 1u; // tune
+// 0 forward and 1 backward with any stride, 2 either with strides of 1: no more code than needed, since it takes time to build.
+const FORM = 1u; // tune
 struct Axis {
   extent: u32, outputs: u32, kernel: u32, stride: u32, dilation: u32,
   offset: i32,  // -pad forward, +pad backward
@@ -32,7 +34,11 @@ fn taps(a: Axis, phase: u32, residue: u32) -> Taps {
   let stride = i32(a.stride);
   let dilation = i32(a.dilation);
   let at = i32(phase) + a.offset;
-  if (dims.backward == 0u) {
+  if (FORM == 2u) {
+    let last = select(0, i32(a.kernel) - 1, dims.backward == 1u);
+    return Taps(last, select(1, -1, dims.backward == 1u), i32(a.kernel), at - last * i32(a.reach));
+  }
+  if (FORM == 0u) {
     let first = i32(residue);
     return Taps(first, skip, (i32(a.kernel) - first + skip - 1) / skip, i32(phase) * stride + a.offset + first * dilation);
   }
