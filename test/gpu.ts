@@ -50,10 +50,15 @@ async function openAndReport(): Promise<Device> {
   return device;
 }
 
-/** Lets the device pass for one of hardware, or of software. */
-export async function passingFor(software: boolean, device: Device, work: () => Promise<void>): Promise<void> {
+/** Lets the device pass for one of hardware, or of software, whose subgroups have as many invocations as said. */
+export async function passingFor(
+  software: boolean,
+  device: Device,
+  work: () => Promise<void>,
+  subgroupSize = device.info.subgroupSize,
+): Promise<void> {
   const { info } = device;
-  Object.assign(device, { info: { ...info, software } });
+  Object.assign(device, { info: { ...info, software, subgroupSize } });
   try {
     await work();
   } finally {

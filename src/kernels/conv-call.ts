@@ -87,27 +87,43 @@ export function dataCall(
   const TAPS = tapsOf(x);
   const SPARE = Number(x.kernel % (x.skip * TAPS) !== 0);
   const FORM = y.stride === 1 && x.stride === 1 ? 2 : Number(backward);
-  const LANES = lanesOf(software);
-  const phases = lead * groups * y.phases * x.phases;
-  const runs = s.images * y.runs * x.runs;
+  const correlation: Correlation = {
+    ...{ m, TAPS, phases: lead * groups * y.phases * x.phases, runs: s.images * y.runs * x.runs },
+    call: (wgsl, workgroups, constants) => ({
+      ...{ wgsl: `${wgsl}\n${conv_taps}`, uniforms, workgroups, flops },
+      constants: { ...constants, TAPS, SPARE, FORM },
+    }),
+  };
   // The little that a network has to do for one channel of its input takes less time than one more pipeline.
   const single = m === 1 && !(software && groups === 1 && flops <= FEW_FLOPS);
-  const work = (wgsl: string, invocations: number, constants: Record<string, number>): KernelCall => ({
-    wgsl: `${wgsl}\n${conv_taps}`,
-    uniforms,
-    workgroups: tiles(invocations, constants.LANES ?? 4),
-    flops,
-    constants: { ...constants, TAPS, SPARE, FORM },
-  });
-  const tile = (TM: number, RUNS: number): KernelCall =>
-    work(single ? conv_single : conv_slide, phases * tiles(m, TM) * tiles(runs, RUNS), {
-      ...{ ...(!single && { TM }), RUNS, LANES },
-    });
-  const inQuads = (TM: number, RUNS: number): KernelCall => ({
-    ...work(conv_quads, phases * tiles(m, TM) * tiles(runs, 4 * RUNS) * 4, { TM, RUNS }),
+  return software && quads && !single ? quadCall(correlation) : slideCall(correlation, single, software);
+}
+
+/** What a kernel of a correlation is chosen by. */
+interface Correlation {
+  /** Output channels of a group. */
+  readonly m: number;
+  readonly TAPS: number;
+  /** Planes, groups and phases together. */
+  readonly phases: number;
+  readonly runs: number;
+  call(wgsl: string, workgroups: number, constants: Readonly<Record<string, number>>): KernelCall;
+}
+
+function quadCall({ m, TAPS, phases, runs, call }: Correlation): KernelCall {
+  const tile = (TM: number, RUNS: number): KernelCall => ({
+    ...call(conv_quads, phases * tiles(m, TM) * tiles(runs, 4 * RUNS), { TM, RUNS }),
     needs: "quads",
   });
-  if (software && quads && !single) return { ...inQuads(sharedChannels(m, TAPS), 2), quick: inQuads(m <= 4 ? 4 : 8, 1) };
+  return { ...tile(sharedChannels(m, TAPS), 2), quick: tile(m <= 4 ? 4 : 8, 1) };
+}
+
+function slideCall({ m, TAPS, phases, runs, call }: Correlation, single: boolean, software: boolean): KernelCall {
+  const LANES = lanesOf(software);
+  const tile = (TM: number, RUNS: number): KernelCall => {
+    const workgroups = tiles(phases * tiles(m, TM) * tiles(runs, RUNS), LANES);
+    return single ? call(conv_single, workgroups, { RUNS, LANES }) : call(conv_slide, workgroups, { TM, RUNS, LANES });
+  };
   const TM = single ? 1 : channelsOf(m);
   if (!software) return tile(TM, 2);
   return { ...tile(TM, mostRuns(TM, TAPS)), quick: tile(Math.min(TM, 4), 1) };
@@ -115,7 +131,7 @@ export function dataCall(
 
 /** Output channels of an invocation: with 6 of them, fewer may be beyond the last. */
 const channelsOf = (m: number): number => (m <= 4 ? 4 : 6 * tiles(m, 6) < 8 * tiles(m, 8) ? 6 : 8);
-/** The same where four invocations share weights: 16 take less time each, if few are beyond the last and the loop is small. */
+/** The same in quads: 16 take less time each, if few of them are beyond the last and the loop fits the instruction cache. */
 const sharedChannels = (m: number, TAPS: number): number =>
   m <= 4 ? 4 : TAPS <= 3 && 16 * tiles(m, 16) <= 1.2 * 8 * tiles(m, 8) ? 16 : 8;
 const lanesOf = (software: boolean): number => (software ? FEW_LANES : LANES);

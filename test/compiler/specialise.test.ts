@@ -59,15 +59,16 @@ test("every kernel of the package compiles with other values of its constants", 
   const built: Promise<unknown>[] = [];
   for (const file of readdirSync(folder).filter((name) => name !== "conv_taps.wgsl")) {
     const own = readFileSync(join(folder, file), "utf8");
-    const text = /^conv_(single|slide)/.test(file) ? `${taps}\n${own}` : own;
-    const names = [...text.matchAll(/^const (TM|TN|TAPS|RUNS|SPARE|ALONG|FOURS) = (\d+)u; \/\/ tune/gm)];
+    const text = /^conv_(single|slide|quads)/.test(file) ? `${own}\n${taps}` : own;
+    const names = [...text.matchAll(/^const (TM|TN|TAPS|RUNS|SPARE|FORM|ALONG|FOURS) = (\d+)u; \/\/ tune/gm)];
     const values: Readonly<Record<string, readonly number[]>> = {
       ...{
-        TM: [4, 8],
+        TM: [4, 8, 16],
         TN: [4, 8, 16],
         TAPS: [1, 2, 3, 4, 5],
         RUNS: [1, 2, 3, 4],
         SPARE: [0, 1],
+        FORM: [0, 1, 2],
         ALONG: [0, 1],
         FOURS: [1, 2],
       },

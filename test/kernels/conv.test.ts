@@ -42,6 +42,10 @@ const CASES: Record<string, Case> = {
     padding: [3, 2],
   },
   "stride larger than the kernel": { x: [1, 2, 8, 8], w: [2, 2, 2, 2], stride: 3 },
+  "15 filters, a tile with one too many": { x: [2, 3, 6, 7], w: [15, 3, 3, 3], padding: 1 },
+  "31 filters of 16 channels": { x: [1, 16, 5, 9], w: [31, 16, 3, 2], padding: 1 },
+  "30 filters in two groups, stride 2": { x: [3, 4, 7, 10], w: [30, 2, 3, 3], groups: 2, stride: 2, padding: 1 },
+  "dilation 3, 14 filters": { x: [2, 9, 8, 11], w: [14, 9, 3, 3], dilation: 3, padding: 2 },
   groups: { x: [2, 6, 5, 5], w: [9, 2, 3, 3], groups: 3, padding: 1 },
   "depthwise 3x3": { x: [2, 5, 7, 9], w: [5, 1, 3, 3], groups: 5, padding: 1 },
   "depthwise 5x5 stride 2, multiplier 2": { x: [1, 3, 9, 11], w: [6, 1, 5, 5], groups: 3, stride: 2, padding: "same" },
@@ -137,26 +141,24 @@ describe("values", () => {
     test(name, () => withCleanDevice((device) => expectValues(device, entry)));
   }
 
-  for (const [kind, software] of [
-    ["tiles of GPUs", false],
-    ["tiles of software adapters", true],
+  for (const [kind, software, subgroupSize] of [
+    ["tiles of GPUs", false, 32],
+    ["tiles of software adapters without subgroups of four", true, 8],
   ] as const) {
-    test(kind, () =>
-      withCleanDevice((device) =>
-        passingFor(software, device, async () => {
-          for (const name of [
-            "3x3 same",
-            "one channel, 5x5",
-            "stride [2, 3], dilation [3, 2], 4x5",
-            "depthwise stride 2, 3x3, wide",
-            "7x7 stride 2, three channels",
-            "11x9, more taps than one turn",
-          ]) {
-            await expectValues(device, CASES[name]!);
-          }
-        }),
-      ),
-    );
+    const computeAll = async (device: Device): Promise<void> => {
+      for (const name of [
+        "3x3 same",
+        "one channel, 5x5",
+        "31 filters of 16 channels",
+        "stride [2, 3], dilation [3, 2], 4x5",
+        "depthwise stride 2, 3x3, wide",
+        "7x7 stride 2, three channels",
+        "11x9, more taps than one turn",
+      ]) {
+        await expectValues(device, CASES[name]!);
+      }
+    };
+    test(kind, () => withCleanDevice((device) => passingFor(software, device, () => computeAll(device), subgroupSize)));
   }
 });
 
@@ -256,18 +258,33 @@ describe("kernels", () => {
   };
   const [three, five, seven] = ([3, 5, 7] as const).map((n) => ({ w: [16, 3, n, n] as const, padding: (n - 1) / 2 }));
 
+  /** Strides of 1, and as many taps in each turn. */
+  const same = { SPARE: 0, FORM: 2 };
+
   test("tiles fit the instruction cache of a software adapter, and the registers of a GPU", () => {
-    expect(constantsOf(three!, {})).toEqual({ TM: 8, RUNS: 3, TAPS: 3, SPARE: 0, LANES: 8 });
-    expect(constantsOf(five!, {})).toEqual({ TM: 8, RUNS: 2, TAPS: 5, SPARE: 0, LANES: 8 });
-    expect(constantsOf(three!, {}, true)).toEqual({ TM: 4, RUNS: 4, TAPS: 3, SPARE: 0, LANES: 8 });
-    expect(constantsOf(three!, {}, false, false)).toEqual({ TM: 8, RUNS: 2, TAPS: 3, SPARE: 0, LANES: 64 });
+    expect(constantsOf(three!, {})).toEqual({ ...same, TM: 8, RUNS: 3, TAPS: 3, LANES: 8 });
+    expect(constantsOf(five!, {})).toEqual({ ...same, TM: 8, RUNS: 2, TAPS: 5, LANES: 8 });
+    expect(constantsOf(three!, {}, true)).toEqual({ ...same, TM: 4, RUNS: 4, TAPS: 3, LANES: 8 });
+    expect(constantsOf(three!, {}, false, false)).toEqual({ ...same, TM: 8, RUNS: 2, TAPS: 3, LANES: 64 });
   });
 
-  test("subgroups of four share weights, unless there is one output channel", () => {
-    const shared = { LANES: 4, QUADS: 1, RUNS: 2, SPARE: 0 };
-    expect(constantsOf(three!, {}, false, true, true)).toEqual({ ...shared, TM: 8, TAPS: 3 });
-    expect(constantsOf(five!, {}, true, true, true)).toEqual({ ...shared, TM: 4, TAPS: 5 });
-    expect(constantsOf(three!, MUCH, false, true, true)).toEqual({ RUNS: 4, TAPS: 3, SPARE: 0, LANES: 8 });
+  test("subgroups of four share weights, of 16 channels unless many would be beyond the last or taps are many", () => {
+    const shared = (entry: Omit<Case, "x">, sizes: Partial<ConvSizes>, backward = false) =>
+      constantsOf(entry, sizes, backward, true, true);
+    expect(shared(three!, {})).toEqual({ ...same, TM: 16, RUNS: 2, TAPS: 3 });
+    expect(shared(five!, {}, true)).toEqual({ ...same, TM: 4, RUNS: 2, TAPS: 5 });
+    expect(shared(five!, {})).toMatchObject({ TM: 8, TAPS: 5 });
+    expect(shared(three!, MUCH)).toEqual({ ...same, RUNS: 4, TAPS: 3, LANES: 8 });
+    const rows = (outChannels: number) => shared(three!, { outChannels })["TM"];
+    expect([4, 5, 8, 9, 16, 20, 24, 32, 36, 64].map(rows)).toEqual([4, 8, 8, 16, 16, 8, 8, 16, 16, 16]);
+  });
+
+  test("what strides of 1 do not need is left out, and what the other direction does", () => {
+    const form = (stride: number, backward: boolean) =>
+      constantsOf({ ...three!, stride }, { output: [4, 4] }, backward);
+    expect([form(1, false), form(1, true), form(2, false), form(2, true)].map(({ FORM }) => FORM)).toEqual([
+      2, 2, 0, 1,
+    ]);
   });
 
   test("long rows of taps are taken in turns, strided ones by class", () => {
@@ -277,7 +294,7 @@ describe("kernels", () => {
   });
 
   test("a single output channel has a kernel of its own, except for the little that takes less time than to build it", () => {
-    const single = { RUNS: 4, TAPS: 3, SPARE: 0, LANES: 8 };
+    const single = { ...same, RUNS: 4, TAPS: 3, LANES: 8 };
     expect(constantsOf(three!, MUCH)).toEqual(single);
     expect(constantsOf(three!, { outChannels: 1 })).toEqual({ ...single, TM: 4 });
     expect(constantsOf(three!, { outChannels: 1 }, false, false)).toEqual({ ...single, RUNS: 2, LANES: 64 });

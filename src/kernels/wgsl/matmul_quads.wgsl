@@ -62,10 +62,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
   var c10 = mat4x4<f32>(); var c11 = mat4x4<f32>(); var c12 = mat4x4<f32>(); var c13 = mat4x4<f32>();
   for (var k = 0u; k < dims.k / 4u; k++) {
     let y = block_b(b0 + k * step_b);
-    let y0 = mat4x4<f32>(subgroupBroadcast(y[0], 0u), subgroupBroadcast(y[1], 0u), subgroupBroadcast(y[2], 0u), subgroupBroadcast(y[3], 0u));
-    let y1 = mat4x4<f32>(subgroupBroadcast(y[0], 1u), subgroupBroadcast(y[1], 1u), subgroupBroadcast(y[2], 1u), subgroupBroadcast(y[3], 1u));
-    let y2 = mat4x4<f32>(subgroupBroadcast(y[0], 2u), subgroupBroadcast(y[1], 2u), subgroupBroadcast(y[2], 2u), subgroupBroadcast(y[3], 2u));
-    let y3 = mat4x4<f32>(subgroupBroadcast(y[0], 3u), subgroupBroadcast(y[1], 3u), subgroupBroadcast(y[2], 3u), subgroupBroadcast(y[3], 3u));
+    let y0 = mat4x4<f32>(quadBroadcast(y[0], 0u), quadBroadcast(y[1], 0u), quadBroadcast(y[2], 0u), quadBroadcast(y[3], 0u));
+    let y1 = mat4x4<f32>(quadBroadcast(y[0], 1u), quadBroadcast(y[1], 1u), quadBroadcast(y[2], 1u), quadBroadcast(y[3], 1u));
+    let y2 = mat4x4<f32>(quadBroadcast(y[0], 2u), quadBroadcast(y[1], 2u), quadBroadcast(y[2], 2u), quadBroadcast(y[3], 2u));
+    let y3 = mat4x4<f32>(quadBroadcast(y[0], 3u), quadBroadcast(y[1], 3u), quadBroadcast(y[2], 3u), quadBroadcast(y[3], 3u));
     let x0 = block_a(a0 + k * step_a);
     c00 += y0 * x0; c01 += y1 * x0; c02 += y2 * x0; c03 += y3 * x0;
     if (TM > 4u) {
