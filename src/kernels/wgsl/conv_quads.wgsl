@@ -58,15 +58,25 @@ fn fourth(v: vec4<f32>, tap: u32) -> vec4<f32> {
   return quadBroadcast(v, 3u);
 }
 
+// Each sum is taken to its end before the next one begins: SwiftShader keeps in memory what waits, which takes a tenth longer.
 fn block(c: mat4x4<f32>, p: Window, v: Weights) -> mat4x4<f32> {
-  if (TAPS == 1u) { return c + outer(p.a, v.a); }
-  if (TAPS == 2u) { return c + outer(p.a, v.a) + outer(p.b, v.b); }
-  if (TAPS == 3u) { return c + outer(p.a, v.a) + outer(p.b, v.b) + outer(p.c, v.c); }
-  if (TAPS == 4u) { return c + outer(p.a, v.a) + outer(p.b, v.b) + outer(p.c, v.c) + outer(p.d, v.d); }
-  return c + outer(p.a, v.a) + outer(p.b, v.b) + outer(p.c, v.c) + outer(p.d, v.d) + outer(p.e, v.e);
+  return mat4x4<f32>(
+    channel(c[0], p, v.a.x, v.b.x, v.c.x, v.d.x, v.e.x),
+    channel(c[1], p, v.a.y, v.b.y, v.c.y, v.d.y, v.e.y),
+    channel(c[2], p, v.a.z, v.b.z, v.c.z, v.d.z, v.e.z),
+    channel(c[3], p, v.a.w, v.b.w, v.c.w, v.d.w, v.e.w),
+  );
 }
-fn outer(p: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(p * v.x, p * v.y, p * v.z, p * v.w);
+fn channel(s: vec4<f32>, p: Window, a: f32, b: f32, c: f32, d: f32, e: f32) -> vec4<f32> {
+  let one = fma(p.a, vec4(a), s);
+  if (TAPS == 1u) { return one; }
+  let two = fma(p.b, vec4(b), one);
+  if (TAPS == 2u) { return two; }
+  let three = fma(p.c, vec4(c), two);
+  if (TAPS == 3u) { return three; }
+  let four = fma(p.d, vec4(d), three);
+  if (TAPS == 4u) { return four; }
+  return fma(p.e, vec4(e), four);
 }
 fn add(c: ptr<function, array<vec4<f32>, ROWS>>, at: u32, m: mat4x4<f32>) {
   (*c)[at] += m[0];
@@ -164,11 +174,11 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     let out_y = p.y * dims.y.phases + phase_y;
     let out_x = p.x * dims.x.phases + phase_x;
     if (out_y >= dims.y.outputs || out_x >= dims.x.outputs) { continue; }
-    let channel = ((plane * dims.images + p.image) * dims.groups + group) * dims.m + m0;
+    let at_m0 = ((plane * dims.images + p.image) * dims.groups + group) * dims.m + m0;
     let count = (dims.x.outputs - out_x + dims.x.phases - 1u) / dims.x.phases;
     for (var r = 0u; r < min(TM, dims.m - m0); r++) {
       let v = c[s * SPAN + r];
-      let at = ((channel + r) * dims.y.outputs + out_y) * dims.x.outputs + out_x;
+      let at = ((at_m0 + r) * dims.y.outputs + out_y) * dims.x.outputs + out_x;
       if (count > 0u) { store(at, v.x); }
       if (count > 1u) { store(at + dims.x.phases, v.y); }
       if (count > 2u) { store(at + 2u * dims.x.phases, v.z); }

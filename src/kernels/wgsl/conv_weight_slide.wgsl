@@ -47,9 +47,11 @@ fn more(row: vec4<u32>, column: u32) -> mat2x4<f32> {
   if (TM == 4u) { return mat2x4<f32>(); }
   return two(row, column);
 }
-// Input channels by output channels at one tap. Without a second output its column must not show infinities.
-fn tap(y: mat2x4<f32>, a: vec4<f32>, b: vec4<f32>, both: bool) -> mat4x4<f32> {
-  return y * transpose(mat2x4<f32>(a, select(vec4<f32>(), b, both)));
+// Adds input channels by output channels at one tap. Without a second output its column must not show infinities.
+// By columns, see wgsl/matmul_quads.wgsl.
+fn tap(c: mat4x4<f32>, y: mat2x4<f32>, a: vec4<f32>, b: vec4<f32>, both: bool) -> mat4x4<f32> {
+  let x = transpose(mat2x4<f32>(a, select(vec4<f32>(), b, both)));
+  return mat4x4<f32>(c[0] + y * x[0], c[1] + y * x[1], c[2] + y * x[2], c[3] + y * x[3]);
 }
 
 // First and last + 1 of the outputs whose tap at input position o stride + shift lies inside [0, extent).
@@ -112,24 +114,24 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
       let r = more(high_at + at, out_x);
       let x_0 = inputs(row, column);
       let x_1 = inputs(row, column + dims.x.reach);
-      a0 += tap(p, x_0, x_1, both);
-      if (TM > 4u) { b0 += tap(r, x_0, x_1, both); }
+      a0 = tap(a0, p, x_0, x_1, both);
+      if (TM > 4u) { b0 = tap(b0, r, x_0, x_1, both); }
       if (TAPS > 1u) {
         let x_2 = inputs(row, column + 2u * dims.x.reach);
-        a1 += tap(p, x_1, x_2, both);
-        if (TM > 4u) { b1 += tap(r, x_1, x_2, both); }
+        a1 = tap(a1, p, x_1, x_2, both);
+        if (TM > 4u) { b1 = tap(b1, r, x_1, x_2, both); }
         if (TAPS > 2u) {
           let x_3 = inputs(row, column + 3u * dims.x.reach);
-          a2 += tap(p, x_2, x_3, both);
-          if (TM > 4u) { b2 += tap(r, x_2, x_3, both); }
+          a2 = tap(a2, p, x_2, x_3, both);
+          if (TM > 4u) { b2 = tap(b2, r, x_2, x_3, both); }
           if (TAPS > 3u) {
             let x_4 = inputs(row, column + 4u * dims.x.reach);
-            a3 += tap(p, x_3, x_4, both);
-            if (TM > 4u) { b3 += tap(r, x_3, x_4, both); }
+            a3 = tap(a3, p, x_3, x_4, both);
+            if (TM > 4u) { b3 = tap(b3, r, x_3, x_4, both); }
             if (TAPS > 4u) {
               let x_5 = inputs(row, column + 5u * dims.x.reach);
-              a4 += tap(p, x_4, x_5, both);
-              if (TM > 4u) { b4 += tap(r, x_4, x_5, both); }
+              a4 = tap(a4, p, x_4, x_5, both);
+              if (TM > 4u) { b4 = tap(b4, r, x_4, x_5, both); }
             }
           }
         }

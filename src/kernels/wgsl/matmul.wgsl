@@ -47,6 +47,11 @@ fn panel_b(i: vec4<u32>, step: u32, both: bool) -> mat2x4<f32> {
   return mat2x4<f32>(four_b(i), select(vec4<f32>(), four_b(i + step), both));
 }
 
+// By columns, see wgsl/matmul_quads.wgsl.
+fn add(c: mat4x4<f32>, y: mat2x4<f32>, x: mat4x2<f32>) -> mat4x4<f32> {
+  return mat4x4<f32>(c[0] + y * x[0], c[1] + y * x[1], c[2] + y * x[2], c[3] + y * x[3]);
+}
+
 @compute @workgroup_size(8, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(local_invocation_index) lane: u32) {
@@ -84,15 +89,15 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     if (TN > 8u) { y2 = panel_b(b2 + at_b, step_b, both); y3 = panel_b(b3 + at_b, step_b, both); }
     {
       let x = transpose(panel_a(a0 + at_a, step_a, both));
-      c00 += y0 * x;
-      if (TN > 4u) { c01 += y1 * x; }
-      if (TN > 8u) { c02 += y2 * x; c03 += y3 * x; }
+      c00 = add(c00, y0, x);
+      if (TN > 4u) { c01 = add(c01, y1, x); }
+      if (TN > 8u) { c02 = add(c02, y2, x); c03 = add(c03, y3, x); }
     }
     if (TM > 4u) {
       let x = transpose(panel_a(a1 + at_a, step_a, both));
-      c10 += y0 * x;
-      if (TN > 4u) { c11 += y1 * x; }
-      if (TN > 8u) { c12 += y2 * x; c13 += y3 * x; }
+      c10 = add(c10, y0, x);
+      if (TN > 4u) { c11 = add(c11, y1, x); }
+      if (TN > 8u) { c12 = add(c12, y2, x); c13 = add(c13, y3, x); }
     }
   }
 

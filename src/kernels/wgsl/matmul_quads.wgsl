@@ -38,6 +38,10 @@ fn block_b(i: vec4<u32>) -> mat4x4<f32> {
   if (TB == 1u) { return transpose(v); }
   return v;
 }
+// Adds four k to each row. By columns: of a product of whole matrices, SwiftShader would keep much in memory and take a tenth longer.
+fn add(c: mat4x4<f32>, y: mat4x4<f32>, x: mat4x4<f32>) -> mat4x4<f32> {
+  return mat4x4<f32>(c[0] + y * x[0], c[1] + y * x[1], c[2] + y * x[2], c[3] + y * x[3]);
+}
 @compute @workgroup_size(4, 1)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
         @builtin(subgroup_invocation_id) lane: u32) {
@@ -67,10 +71,10 @@ fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(num_workgroups) groups: 
     let y2 = mat4x4<f32>(quadBroadcast(y[0], 2u), quadBroadcast(y[1], 2u), quadBroadcast(y[2], 2u), quadBroadcast(y[3], 2u));
     let y3 = mat4x4<f32>(quadBroadcast(y[0], 3u), quadBroadcast(y[1], 3u), quadBroadcast(y[2], 3u), quadBroadcast(y[3], 3u));
     let x0 = block_a(a0 + k * step_a);
-    c00 += y0 * x0; c01 += y1 * x0; c02 += y2 * x0; c03 += y3 * x0;
+    c00 = add(c00, y0, x0); c01 = add(c01, y1, x0); c02 = add(c02, y2, x0); c03 = add(c03, y3, x0);
     if (TM > 4u) {
       let x1 = block_a(a1 + k * step_a);
-      c10 += y0 * x1; c11 += y1 * x1; c12 += y2 * x1; c13 += y3 * x1;
+      c10 = add(c10, y0, x1); c11 = add(c11, y1, x1); c12 = add(c12, y2, x1); c13 = add(c13, y3, x1);
     }
   }
 
