@@ -234,14 +234,14 @@ export class Device {
     const staging = this.#staging.take(total, this.limits.maxBufferSize, "read");
     for (const { buffer, start, end } of parts)
       if (end > start) encoder.copyBufferToBuffer(buffer, 0, staging.buffer, start, end - start);
-    return async () => {
-      const bytes = await this.#mapAndCopy(staging, total);
-      return parts.map(({ shape, dtype, start, end }) => ({
-        shape,
-        dtype,
-        data: elementsOf(bytes.slice(start, end), dtype),
-      }));
-    };
+    return () =>
+      this.#whileMapped(staging, total, (bytes) =>
+        parts.map(({ shape, dtype, start, end }) => ({
+          shape,
+          dtype,
+          data: elementsOf(bytes.slice(start, end), dtype),
+        })),
+      );
   }
 
   /**
@@ -271,7 +271,8 @@ export class Device {
     if (!this.#shared) this.gpu.destroy();
   }
 
-  async #mapAndCopy(staging: Allocation, size: number): Promise<ArrayBuffer> {
+  /** What `copy` takes from the mapped bytes, once they are there. */
+  async #whileMapped<T>(staging: Allocation, size: number, copy: (bytes: ArrayBuffer) => T): Promise<T> {
     const { dispatches } = this.counters;
     const kind = `${dispatches - this.#dispatchesRead}/${size}`;
     this.#dispatchesRead = dispatches;
@@ -286,11 +287,13 @@ export class Device {
     }
     this.counters.readbacks++;
     this.counters.bytesRead += size;
-    const bytes = staging.buffer.getMappedRange(0, size).slice(0);
-    staging.buffer.unmap();
-    this.#staging.give(staging);
-    this.#throwFault();
-    return bytes;
+    try {
+      return copy(staging.buffer.getMappedRange(0, size));
+    } finally {
+      staging.buffer.unmap();
+      this.#staging.give(staging);
+      this.#throwFault();
+    }
   }
 
   /** An error that no scope caught makes the results unreliable, so that the next read reports it. */
