@@ -3,12 +3,13 @@
 import type { Shape } from "../tensor/shape.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Capabilities, KernelCall } from "../graph/primitive.ts";
+import alone from "./wgsl/alone.wgsl";
 import conv_depthwise_weight_grad from "./wgsl/conv_depthwise_weight_grad.wgsl";
-import conv_quads from "./wgsl/conv_quads.wgsl";
 import conv_single from "./wgsl/conv_single.wgsl";
 import conv_slide from "./wgsl/conv_slide.wgsl";
 import conv_taps from "./wgsl/conv_taps.wgsl";
 import conv_weight_slide from "./wgsl/conv_weight_slide.wgsl";
+import inQuads from "./wgsl/quads.wgsl";
 import type { Window } from "./window.ts";
 
 /** A convolution in full: one set of attributes for forward, input gradient and weight gradient. */
@@ -38,7 +39,7 @@ export interface ConvSizes {
 const LANES = 64;
 /** Invocations of a workgroup on software adapters: few, so that small layers spread over the cores. */
 const FEW_LANES = 8;
-/** Outputs of a run, and input channels of a weight gradient, in the kernels that slide. */
+/** Outputs of a run, and input channels of a weight gradient, in the kernels that slide; invocations that share weights. */
 const QUAD = 4;
 /** Outputs that a weight gradient takes at once. */
 const PAIR = 2;
@@ -72,79 +73,53 @@ export function dataCall(
   backward: boolean,
   { software, quads }: Pick<Capabilities, "software" | "quads">,
 ): KernelCall {
-  const { groups, kernel, repeat } = attrs;
-  const [m, k] = backward ? [s.inChannels, s.outChannels] : [s.outChannels, s.inChannels];
-  const planes = [s.planes[0], repeat[0], s.planes[1], repeat[1]];
-  const lead = Math.max(1, attrs.lead);
-  const flops = flopsOf(attrs, s);
   const [y, x] = axesOf(attrs, s.output, backward, QUAD);
-  const taps = numel(kernel);
-  const [perOut, perIn] = [s.inChannels * taps, taps];
-  const uniforms = [
-    ...[...fieldsOf(y), ...fieldsOf(x), lead, s.images, groups, m, k, Number(backward), ...planes],
-    ...[s.outChannels * perOut, ...(backward ? [perIn, perOut] : [perOut, perIn])],
-  ];
+  const m = backward ? s.inChannels : s.outChannels;
+  const uniforms = dataUniforms(attrs, s, backward, [y, x]);
+  const flops = flopsOf(attrs, s);
+  // The little that a network has to do for one channel of its input takes less time than one more pipeline.
+  const single = m === 1 && !(software && attrs.groups === 1 && flops <= FEW_FLOPS);
+  const shared = software && quads === true && !single;
+  const phases = Math.max(1, attrs.lead) * attrs.groups * y.phases * x.phases;
+  const runs = s.images * y.runs * x.runs;
   const TAPS = tapsOf(x);
   const SPARE = Number(x.kernel % (x.skip * TAPS) !== 0);
   const FORM = y.stride === 1 && x.stride === 1 ? 2 : Number(backward);
-  const correlation: Correlation = {
-    ...{ m, TAPS, phases: lead * groups * y.phases * x.phases, runs: s.images * y.runs * x.runs },
-    call: (wgsl, workgroups, constants) => ({
-      ...{ wgsl: `${wgsl}\n${conv_taps}`, uniforms, workgroups, flops },
-      constants: { ...constants, TAPS, SPARE, FORM },
-    }),
-  };
-  // The little that a network has to do for one channel of its input takes less time than one more pipeline.
-  const single = m === 1 && !(software && groups === 1 && flops <= FEW_FLOPS);
-  return software && quads && !single ? quadCall(correlation) : slideCall(correlation, single, software);
-}
-
-/** What a kernel of a correlation is chosen by. */
-interface Correlation {
-  /** Output channels of a group. */
-  readonly m: number;
-  readonly TAPS: number;
-  /** Planes, groups and phases together. */
-  readonly phases: number;
-  readonly runs: number;
-  call(wgsl: string, workgroups: number, constants: Readonly<Record<string, number>>): KernelCall;
-}
-
-function quadCall({ m, TAPS, phases, runs, call }: Correlation): KernelCall {
-  const tile = (TM: number, RUNS: number): KernelCall => ({
-    ...call(conv_quads, phases * tiles(m, TM) * tiles(runs, 4 * RUNS), { TM, RUNS }),
-    needs: "quads",
-  });
-  return { ...tile(sharedChannels(m, TAPS), 2), quick: tile(m <= 4 ? 4 : 8, 1) };
-}
-
-function slideCall({ m, TAPS, phases, runs, call }: Correlation, single: boolean, software: boolean): KernelCall {
-  const LANES = lanesOf(software);
+  const LANES = shared ? QUAD : lanesOf(software);
+  const side = shared ? QUAD : 1;
+  const text = single ? conv_single : `${shared ? inQuads : alone}\n${conv_slide}`;
   const tile = (TM: number, RUNS: number): KernelCall => {
-    const workgroups = tiles(phases * tiles(m, TM) * tiles(runs, RUNS), LANES);
-    return single ? call(conv_single, workgroups, { RUNS, LANES }) : call(conv_slide, workgroups, { TM, RUNS, LANES });
+    const SHARE = shared && TM <= 8 ? tiles(TM, QUAD) : QUAD;
+    return {
+      ...{ wgsl: `${text}\n${conv_taps}`, uniforms, flops },
+      workgroups: tiles(phases * tiles(m, TM) * tiles(runs, side * RUNS) * side, LANES),
+      constants: { ...(!single && { TM, SHARE, QUADS: Number(shared) }), RUNS, TAPS, SPARE, FORM, LANES },
+      ...(shared && { needs: "quads" }),
+    };
   };
-  const TM = single ? 1 : channelsOf(m);
+  const TM = single ? 1 : shared ? sharedChannels(m, TAPS) : channelsOf(m);
   if (!software) return tile(TM, 2);
-  return { ...tile(TM, mostRuns(TM, TAPS)), quick: tile(Math.min(TM, 4), 1) };
+  return { ...tile(TM, single ? 4 : 2), quick: tile(shared && m > 4 ? 8 : Math.min(TM, 4), 1) };
+}
+
+/** `Dims` of wgsl/conv_taps.wgsl. */
+function dataUniforms(attrs: ConvAttrs, s: ConvSizes, backward: boolean, axes: readonly [Axis, Axis]): number[] {
+  const [m, k] = backward ? [s.inChannels, s.outChannels] : [s.outChannels, s.inChannels];
+  const perIn = numel(attrs.kernel);
+  const perOut = s.inChannels * perIn;
+  return [
+    ...[...axes.flatMap(fieldsOf), Math.max(1, attrs.lead), s.images, attrs.groups, m, k, Number(backward)],
+    ...[s.planes[0], attrs.repeat[0], s.planes[1], attrs.repeat[1]],
+    ...[s.outChannels * perOut, ...(backward ? [perIn, perOut] : [perOut, perIn])],
+  ];
 }
 
 /** Output channels of an invocation: with 6 of them, fewer may be beyond the last. */
 const channelsOf = (m: number): number => (m <= 4 ? 4 : 6 * tiles(m, 6) < 8 * tiles(m, 8) ? 6 : 8);
 /** The same in quads: 16 take less time each, if few of them are beyond the last and the loop fits the instruction cache. */
 const sharedChannels = (m: number, TAPS: number): number =>
-  m <= 4 ? 4 : TAPS <= 3 && 16 * tiles(m, 16) <= 1.2 * 8 * tiles(m, 8) ? 16 : 8;
+  m <= 4 ? 4 : TAPS <= 3 && 16 * tiles(m, 16) <= 1.2 * 8 * tiles(m, 8) ? 16 : channelsOf(m);
 const lanesOf = (software: boolean): number => (software ? FEW_LANES : LANES);
-
-/**
- * Runs of an invocation, as many as a software adapter can hold: beyond, the loop outgrows the processor's cache for
- * instructions and takes twice the time. A GPU has registers for two.
- */
-function mostRuns(TM: number, TAPS: number): number {
-  if (TM === 1 || TAPS < 3) return 4;
-  if (TM === 4) return TAPS === 3 ? 4 : 3;
-  return TAPS === 3 ? 3 : 2;
-}
 
 /** Taps of a row that are taken at once, all from one class of taps that are `skip` apart. */
 function tapsOf({ kernel, skip }: Axis): number {

@@ -55,18 +55,29 @@ describe("specialised kernels", () => {
 test("every kernel of the package compiles with other values of its constants", async () => {
   const device = await openValidationDevice();
   const folder = join(import.meta.dirname, "../../src/kernels/wgsl");
-  const taps = readFileSync(join(folder, "conv_taps.wgsl"), "utf8");
+  const read = (file: string): string => readFileSync(join(folder, file), "utf8");
   const built: Promise<unknown>[] = [];
-  for (const file of readdirSync(folder).filter((name) => name !== "conv_taps.wgsl")) {
-    const own = readFileSync(join(folder, file), "utf8");
-    const text = /^conv_(single|slide|quads)/.test(file) ? `${own}\n${taps}` : own;
-    const names = [...text.matchAll(/^const (TM|TN|TAPS|RUNS|SPARE|FORM|ALONG|FOURS) = (\d+)u; \/\/ tune/gm)];
+  const parts = ["conv_taps.wgsl", "conv_slide.wgsl", "alone.wgsl", "quads.wgsl"];
+  const joined: Readonly<Record<string, string>> = {
+    conv_single: read("conv_single.wgsl") + read("conv_taps.wgsl"),
+    "conv_slide alone": read("alone.wgsl") + read("conv_slide.wgsl") + read("conv_taps.wgsl"),
+    "conv_slide in quads":
+      read("quads.wgsl") + read("conv_slide.wgsl").replace("QUADS = 0u", "QUADS = 1u") + read("conv_taps.wgsl"),
+    ...Object.fromEntries(
+      readdirSync(folder)
+        .filter((file) => !parts.includes(file) && file !== "conv_single.wgsl")
+        .map((file) => [file, read(file)]),
+    ),
+  };
+  for (const [file, text] of Object.entries(joined)) {
+    const names = [...text.matchAll(/^const (TM|TN|SHARE|TAPS|RUNS|SPARE|FORM|ALONG|FOURS) = (\d+)u; \/\/ tune/gm)];
     const values: Readonly<Record<string, readonly number[]>> = {
       ...{
-        TM: [4, 8, 16],
+        TM: [4, 6, 8, 16],
         TN: [4, 8, 16],
+        SHARE: [1, 2, 4],
         TAPS: [1, 2, 3, 4, 5],
-        RUNS: [1, 2, 3, 4],
+        RUNS: [1, 2],
         SPARE: [0, 1],
         FORM: [0, 1, 2],
         ALONG: [0, 1],

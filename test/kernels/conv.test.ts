@@ -260,23 +260,24 @@ describe("kernels", () => {
 
   /** Strides of 1, and as many taps in each turn. */
   const same = { SPARE: 0, FORM: 2 };
+  const alone = { QUADS: 0, SHARE: 4 };
 
   test("tiles fit the instruction cache of a software adapter, and the registers of a GPU", () => {
-    expect(constantsOf(three!, {})).toEqual({ ...same, TM: 8, RUNS: 3, TAPS: 3, LANES: 8 });
-    expect(constantsOf(five!, {})).toEqual({ ...same, TM: 8, RUNS: 2, TAPS: 5, LANES: 8 });
-    expect(constantsOf(three!, {}, true)).toEqual({ ...same, TM: 4, RUNS: 4, TAPS: 3, LANES: 8 });
-    expect(constantsOf(three!, {}, false, false)).toEqual({ ...same, TM: 8, RUNS: 2, TAPS: 3, LANES: 64 });
+    expect(constantsOf(three!, {})).toEqual({ ...same, TM: 8, RUNS: 2, TAPS: 3, LANES: 8, ...alone });
+    expect(constantsOf(five!, {})).toEqual({ ...same, TM: 8, RUNS: 2, TAPS: 5, LANES: 8, ...alone });
+    expect(constantsOf(three!, {}, true)).toEqual({ ...same, TM: 4, RUNS: 2, TAPS: 3, LANES: 8, ...alone });
+    expect(constantsOf(three!, {}, false, false)).toEqual({ ...same, TM: 8, RUNS: 2, TAPS: 3, LANES: 64, ...alone });
   });
 
   test("subgroups of four share weights, of 16 channels unless many would be beyond the last or taps are many", () => {
     const shared = (entry: Omit<Case, "x">, sizes: Partial<ConvSizes>, backward = false) =>
       constantsOf(entry, sizes, backward, true, true);
-    expect(shared(three!, {})).toEqual({ ...same, TM: 16, RUNS: 2, TAPS: 3 });
-    expect(shared(five!, {}, true)).toEqual({ ...same, TM: 4, RUNS: 2, TAPS: 5 });
-    expect(shared(five!, {})).toMatchObject({ TM: 8, TAPS: 5 });
+    expect(shared(three!, {})).toEqual({ ...same, TM: 16, RUNS: 2, TAPS: 3, LANES: 4, QUADS: 1, SHARE: 4 });
+    expect(shared(five!, {}, true)).toEqual({ ...same, TM: 4, RUNS: 2, TAPS: 5, LANES: 4, QUADS: 1, SHARE: 1 });
+    expect(shared(five!, {})).toMatchObject({ TM: 8, TAPS: 5, SHARE: 2 });
     expect(shared(three!, MUCH)).toEqual({ ...same, RUNS: 4, TAPS: 3, LANES: 8 });
     const rows = (outChannels: number) => shared(three!, { outChannels })["TM"];
-    expect([4, 5, 8, 9, 16, 20, 24, 32, 36, 64].map(rows)).toEqual([4, 8, 8, 16, 16, 8, 8, 16, 16, 16]);
+    expect([4, 5, 8, 9, 16, 20, 24, 32, 36, 64].map(rows)).toEqual([4, 6, 8, 16, 16, 8, 8, 16, 16, 16]);
   });
 
   test("what strides of 1 do not need is left out, and what the other direction does", () => {
@@ -296,7 +297,7 @@ describe("kernels", () => {
   test("a single output channel has a kernel of its own, except for the little that takes less time than to build it", () => {
     const single = { ...same, RUNS: 4, TAPS: 3, LANES: 8 };
     expect(constantsOf(three!, MUCH)).toEqual(single);
-    expect(constantsOf(three!, { outChannels: 1 })).toEqual({ ...single, TM: 4 });
+    expect(constantsOf(three!, { outChannels: 1 })).toEqual({ ...same, TM: 4, RUNS: 2, TAPS: 3, LANES: 8, ...alone });
     expect(constantsOf(three!, { outChannels: 1 }, false, false)).toEqual({ ...single, RUNS: 2, LANES: 64 });
     const depthwise = { w: [3, 1, 3, 3] as const, padding: 1, groups: 3 };
     expect(constantsOf(depthwise, { outChannels: 1, inChannels: 1 })).toEqual(single);
