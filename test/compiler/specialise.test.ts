@@ -70,12 +70,15 @@ test("every kernel of the package compiles with other values of its constants", 
     ),
   };
   for (const [file, text] of Object.entries(joined)) {
-    const names = [...text.matchAll(/^const (TM|TN|SHARE|TAPS|RUNS|SPARE|FORM|ALONG|FOURS) = (\d+)u; \/\/ tune/gm)];
+    const names = [
+      ...text.matchAll(/^const (TM|TN|SHARE|SERIAL|TAPS|RUNS|SPARE|FORM|ALONG|FOURS) = (\d+)u; \/\/ tune/gm),
+    ];
     const values: Readonly<Record<string, readonly number[]>> = {
       ...{
         TM: [4, 6, 8, 16],
         TN: [4, 8, 16],
         SHARE: [1, 2, 4],
+        SERIAL: [0, 1],
         TAPS: [1, 2, 3, 4, 5],
         RUNS: [1, 2],
         SPARE: [0, 1],

@@ -260,7 +260,7 @@ describe("kernels", () => {
 
   /** Strides of 1, and as many taps in each turn. */
   const same = { SPARE: 0, FORM: 2 };
-  const alone = { QUADS: 0, SHARE: 4 };
+  const alone = { QUADS: 0, SHARE: 4, SERIAL: 0 };
 
   test("tiles fit the instruction cache of a software adapter, and the registers of a GPU", () => {
     expect(constantsOf(three!, {})).toEqual({ ...same, TM: 8, RUNS: 2, TAPS: 3, LANES: 8, ...alone });
@@ -272,8 +272,17 @@ describe("kernels", () => {
   test("subgroups of four share weights, of 16 channels unless many would be beyond the last or taps are many", () => {
     const shared = (entry: Omit<Case, "x">, sizes: Partial<ConvSizes>, backward = false) =>
       constantsOf(entry, sizes, backward, true, true);
-    expect(shared(three!, {})).toEqual({ ...same, TM: 16, RUNS: 2, TAPS: 3, LANES: 4, QUADS: 1, SHARE: 4 });
-    expect(shared(five!, {}, true)).toEqual({ ...same, TM: 4, RUNS: 2, TAPS: 5, LANES: 4, QUADS: 1, SHARE: 1 });
+    expect(shared(three!, {})).toEqual({ ...same, TM: 16, RUNS: 2, TAPS: 3, LANES: 4, QUADS: 1, SHARE: 4, SERIAL: 0 });
+    expect(shared(five!, {}, true)).toEqual({
+      ...same,
+      TM: 4,
+      RUNS: 2,
+      TAPS: 5,
+      LANES: 4,
+      QUADS: 1,
+      SHARE: 1,
+      SERIAL: 0,
+    });
     expect(shared(five!, {})).toMatchObject({ TM: 8, TAPS: 5, SHARE: 2 });
     expect(shared(three!, MUCH)).toEqual({ ...same, RUNS: 4, TAPS: 3, LANES: 8 });
     const rows = (outChannels: number) => shared(three!, { outChannels })["TM"];

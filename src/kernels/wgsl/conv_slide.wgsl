@@ -12,6 +12,8 @@ const LANES = 64u; // tune
 // 1 where a workgroup is a subgroup of four invocations: all have the same channels, and each loads a quarter of their weights.
 const QUADS = 0u; // tune
 const SIDE = 1u + 3u * QUADS;
+// 0 where the taps of a row are added to one another before they are added to the rest, 1 where one after another.
+const SERIAL = 0u; // tune
 // Channels whose weights an invocation loads at once: a quarter of TM in quads, else four.
 const SHARE = 4u; // tune
 // Vectors of four outputs of one channel, those of each run together.
@@ -94,7 +96,10 @@ fn others(c: mat4x4<f32>, p: Window, v: Weights) -> mat4x4<f32> {
   );
 }
 fn channel(s: vec4<f32>, p: Window, a: f32, b: f32, c: f32, d: f32, e: f32) -> vec4<f32> {
-  let one = fma(p.a, vec4(a), s);
+  if (SERIAL == 1u) { return more(fma(p.a, vec4(a), s), p, b, c, d, e); }
+  return s + more(p.a * a, p, b, c, d, e);
+}
+fn more(one: vec4<f32>, p: Window, b: f32, c: f32, d: f32, e: f32) -> vec4<f32> {
   if (TAPS == 1u) { return one; }
   let two = fma(p.b, vec4(b), one);
   if (TAPS == 2u) { return two; }
