@@ -6,4 +6,4 @@ export declare const wgslForEsbuild: EsbuildPlugin;
 export declare const wgslForVite: Plugin;
 
 /** The file that a kernel's text is joined to wherever it is used; undefined for most. */
-export function foundationOf(source: string): string | undefined;
+export function foundationsOf(source: string): string[];

@@ -30,8 +30,9 @@ export function compactWgsl(source) {
     .replace(/,(?=\n?[)}])/g, "");
 }
 
-/** The file that a kernel's text is joined to wherever it is used, because it says so; undefined for most. */
-export const foundationOf = (source) => /^\/\/ Joined to (\w+\.wgsl)\.$/m.exec(source)?.[1];
+/** The files that a kernel's text is joined to wherever it is used, because it says so, each in a line; none for most. */
+export const foundationsOf = (source) =>
+  Array.from(source.matchAll(/^\/\/ Joined to (\w+\.wgsl)\.$/gm), ([, file]) => file);
 
 /** Runs of white space become one line break after a statement, else one space. */
 const withoutComments = (source) =>
@@ -57,7 +58,7 @@ function shortNames(sources) {
   for (const [file, code] of codes) {
     const loads = [...code.matchAll(/\bload_(\w+)/g)].flat();
     const kept = new Set(["main", "store", "out", "default", ...loads]);
-    const whole = `${codes.get(foundationOf(sources.get(file))) ?? ""}${code}`;
+    const whole = [...foundationsOf(sources.get(file)).map((name) => codes.get(name)), code].join("\n");
     const declared = new Set([...whole.matchAll(DECLARED)].map(([, keyword, typed]) => keyword ?? typed));
     for (const word of code.match(TOKEN) ?? []) {
       const renamed = declared.has(word) && !kept.has(word) && word.length > 1 && !KEPT.test(word);

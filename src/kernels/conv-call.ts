@@ -3,13 +3,13 @@
 import type { Shape } from "../tensor/shape.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Capabilities, KernelCall } from "../graph/primitive.ts";
-import alone from "./wgsl/alone.wgsl";
+import conv_alone from "./wgsl/conv_alone.wgsl";
 import conv_depthwise_weight_grad from "./wgsl/conv_depthwise_weight_grad.wgsl";
+import conv_quads from "./wgsl/conv_quads.wgsl";
 import conv_single from "./wgsl/conv_single.wgsl";
 import conv_slide from "./wgsl/conv_slide.wgsl";
 import conv_taps from "./wgsl/conv_taps.wgsl";
 import conv_weight_slide from "./wgsl/conv_weight_slide.wgsl";
-import inQuads from "./wgsl/quads.wgsl";
 import type { Window } from "./window.ts";
 
 /** A convolution in full: one set of attributes for forward, input gradient and weight gradient. */
@@ -88,7 +88,7 @@ export function dataCall(
   const SERIAL = serial(backward ? s.outChannels : s.inChannels, TAPS);
   const LANES = shared ? QUAD : lanesOf(software);
   const side = shared ? QUAD : 1;
-  const text = single ? conv_single : `${shared ? inQuads : alone}\n${conv_slide}`;
+  const text = single ? conv_single : `${shared ? conv_quads : conv_alone}\n${conv_slide}`;
   const tile = (TM: number, RUNS: number): KernelCall => {
     const SHARE = shared && TM <= 8 ? tiles(TM, QUAD) : QUAD;
     return {

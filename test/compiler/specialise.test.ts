@@ -57,12 +57,12 @@ test("every kernel of the package compiles with other values of its constants", 
   const folder = join(import.meta.dirname, "../../src/kernels/wgsl");
   const read = (file: string): string => readFileSync(join(folder, file), "utf8");
   const built: Promise<unknown>[] = [];
-  const parts = ["conv_taps.wgsl", "conv_slide.wgsl", "alone.wgsl", "quads.wgsl"];
+  const parts = ["conv_taps.wgsl", "conv_slide.wgsl", "conv_alone.wgsl", "conv_quads.wgsl"];
   const joined: Readonly<Record<string, string>> = {
     conv_single: read("conv_single.wgsl") + read("conv_taps.wgsl"),
-    "conv_slide alone": read("alone.wgsl") + read("conv_slide.wgsl") + read("conv_taps.wgsl"),
+    "conv_slide alone": read("conv_alone.wgsl") + read("conv_slide.wgsl") + read("conv_taps.wgsl"),
     "conv_slide in quads":
-      read("quads.wgsl") + read("conv_slide.wgsl").replace("QUADS = 0u", "QUADS = 1u") + read("conv_taps.wgsl"),
+      read("conv_quads.wgsl") + read("conv_slide.wgsl").replace("QUADS = 0u", "QUADS = 1u") + read("conv_taps.wgsl"),
     ...Object.fromEntries(
       readdirSync(folder)
         .filter((file) => !parts.includes(file) && file !== "conv_single.wgsl")

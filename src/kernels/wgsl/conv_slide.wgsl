@@ -5,7 +5,9 @@
 // output to the next and from one tap to the next: four outputs meet TAPS taps in 3 + TAPS columns, each loaded once. No
 // inserted zero is ever multiplied. An invocation computes TM channels of RUNS runs of four such outputs, which may lie in
 // different rows or images. A software adapter pays for loads above all, hence the large tile.
-// Joined to conv_taps.wgsl, and to quads.wgsl or alone.wgsl.
+// Joined to conv_taps.wgsl.
+// Joined to conv_alone.wgsl.
+// In quads, conv_quads.wgsl takes the place of the latter.
 const TM = 8u; // tune
 const RUNS = 2u; // tune
 const LANES = 64u; // tune

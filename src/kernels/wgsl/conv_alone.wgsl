@@ -1,4 +1,4 @@
-// In the place of quads.wgsl where invocations share nothing.
+// In the place of conv_quads.wgsl where invocations share nothing.
 fn from0(v: vec4<f32>) -> vec4<f32> { return v; }
 fn from1(v: vec4<f32>) -> vec4<f32> { return v; }
 fn from2(v: vec4<f32>) -> vec4<f32> { return v; }
