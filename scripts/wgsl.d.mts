@@ -5,5 +5,5 @@ export declare function compactWgsl(source: string): string;
 export declare const wgslForEsbuild: EsbuildPlugin;
 export declare const wgslForVite: Plugin;
 
-/** The file that a kernel's text is joined to wherever it is used; undefined for most. */
+/** The files that a kernel's text is joined to wherever it is used; none for most. */
 export function foundationsOf(source: string): string[];
