@@ -1,5 +1,5 @@
 // The script of the live page: explains the row that the sliders show, again whenever one of them moves.
-import { loadIntegratedGradients, type LoadedGradients, type SavedGradients } from "../../src/ahead.ts";
+import { loadAttributions, type LoadedExplanation, type SavedExplanation } from "../../src/ahead.ts";
 import type { Attribution } from "../../src/attribution/types.ts";
 import { AumannError, hostArray, openDevice, type Device } from "../../src/index.ts";
 import type { Kernels, PageData } from "./live-page-data.ts";
@@ -48,7 +48,7 @@ interface Wanted {
   readonly fresh: boolean;
 }
 
-let loaded: LoadedGradients;
+let loaded: LoadedExplanation<"attributions">;
 let wanted: Wanted | undefined;
 let busy = false;
 let first: number | undefined;
@@ -128,7 +128,7 @@ async function start(): Promise<void> {
   const name = description || `${vendor} ${architecture}`.trim() || "without a name";
   byId("adapter").textContent = `${name}${software ? ", on the CPU" : ""}`;
   const bytes = Uint8Array.from(atob(json<string>("weights")), (c) => c.charCodeAt(0));
-  loaded = loadIntegratedGradients(device, json<SavedGradients>(kernelsFor(device)), bytes);
+  loaded = loadAttributions(device, json<SavedExplanation>(kernelsFor(device)), bytes);
   byId("another").onclick = loadNext;
   byId("mean").onclick = () => load(means, "The mean of the training rows, where paths start.");
   byId("reset").onclick = () => load(row.loaded, row.text);

@@ -1,6 +1,7 @@
 // A network trained on a table, and its explanation compiled ahead for a page.
-import { saveIntegratedGradients } from "../../src/attribution/save-gradients.ts";
-import type { SavedGradients } from "../../src/attribution/load-gradients.ts";
+import { integratedGradients } from "../../src/attribution/integrated-gradients.ts";
+import type { SavedExplanation } from "../../src/attribution/saved-explanation.ts";
+import { saveExplanation } from "../../src/attribution/save-explanation.ts";
 import { reshape } from "../../src/kernels/movement.ts";
 import * as nn from "../../src/nn/index.ts";
 import { openDevice, type Device } from "../../src/tensor/device.ts";
@@ -27,7 +28,7 @@ export type Weights = Readonly<Record<string, HostArray>>;
 
 /** One explanation for each kind of adapter, over the same weights. */
 export interface Ahead {
-  readonly explanations: Readonly<Record<Kernels, SavedGradients>>;
+  readonly explanations: Readonly<Record<Kernels, SavedExplanation>>;
   readonly weights: ArrayBuffer;
 }
 
@@ -116,7 +117,10 @@ export async function compiledAhead(
       const model = nn.modelOf(network, Object.fromEntries(uploaded), [width]);
       const like = hostArray(new Float32Array(width), [1, width]);
       // No class is to be chosen among one.
-      return await saveIntegratedGradients(model, like, { steps: nodes, target: (logits) => reshape(logits, [1]) });
+      return await saveExplanation(integratedGradients, model, like, {
+        steps: nodes,
+        target: (logits) => reshape(logits, [1]),
+      });
     } finally {
       device.destroy();
     }

@@ -8,7 +8,7 @@ import { assertExamples } from "./coordinates.ts";
 import { WEIGHTINGS, type Weighting } from "./idgi-shares.ts";
 import { summarise } from "./integrated-gradients.ts";
 import { PathIntegral } from "./path.ts";
-import { asGiven } from "./problem.ts";
+import { asGiven, formOf } from "./problem.ts";
 import { assertSteps } from "./quadrature.ts";
 import type { Attribution, Attributions, Input, ModelLike, PathOptions } from "./types.ts";
 
@@ -85,7 +85,7 @@ export async function adaptivePath<I extends Input>(
     return {
       ...summarise(path, result, input, steps * segments, evaluations),
       plan: result.plan,
-      ...(result.positions && { path: asGiven(problem, input, result.positions) }),
+      ...(result.positions && { path: asGiven<I>(formOf(problem, input), result.positions) }),
     };
   } finally {
     path.dispose();

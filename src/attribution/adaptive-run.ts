@@ -8,8 +8,9 @@ import { coordinatesOf } from "./coordinates.ts";
 import { inSession } from "./in-session.ts";
 import { encodePrelude, sideTensors } from "./path-chunks.ts";
 import type { PathIntegral, PathResult } from "./path.ts";
-import { assertFinite, type Problem } from "./problem.ts";
-import { joinRows } from "./rows.ts";
+import { readsOf } from "./path-values.ts";
+import { attributionNames, type Problem } from "./problem.ts";
+import { chunkRows } from "./rows.ts";
 import type { Session } from "./session.ts";
 import type { Plan } from "./types.ts";
 
@@ -56,8 +57,7 @@ export async function runAdaptive(path: PathIntegral, request: AdaptiveRequest):
 
 async function runGroups(job: Job): Promise<AdaptiveResult> {
   const { path, session, programs, request, rows, rowsPerGroup } = job;
-  const { problem, device } = path;
-  const before = device.counters.readbacks;
+  const { problem } = path;
   const groups = Math.ceil(rows.length / rowsPerGroup);
   let totals = programs.finale.graph.outputs.map((y) => session.zeros(y.shape));
   let ends: readonly Tensor[] = [];
@@ -70,25 +70,18 @@ async function runGroups(job: Job): Promise<AdaptiveResult> {
     positions.push(done.positions.flat());
     if (group < groups - 1) await session.flush();
   }
-  const results = await session.read([...totals, ...ends, ...positions.flat()]);
-  const count = problem.ends.length;
-  const sums = results.slice(0, count);
-  sums.forEach((a, j) => assertFinite(`the attribution of "${problem.endNames[j]!}"`, a));
-  const [outputs, score, targets] = results.slice(count + 1, count + 1 + ends.length);
-  const points = results.slice(count + 1 + ends.length);
+  const sums = readsOf(totals, ends);
+  const read = await session.read([...sums, ...positions.flat()]);
+  const points = read.splice(sums.length);
   return {
-    totals: sums,
-    baselineScore: results[count]!,
-    outputs: outputs!,
-    score: score!,
-    targets,
-    plan: whatRan(job, before),
+    ...path.valuesOf(read, { results: attributionNames(problem), parts: true }),
+    plan: whatRan(job),
     positions: request.positions ? ordered(problem, points, request, rowsPerGroup) : undefined,
   };
 }
 
-function whatRan(job: Job, before: number): AdaptivePlan {
-  const { path, session, programs, request, rows, rowsPerGroup, stepsPerSubmit, bytes } = job;
+function whatRan(job: Job): AdaptivePlan {
+  const { session, programs, request, rows, rowsPerGroup, stepsPerSubmit, bytes } = job;
   const groups = Math.ceil(rows.length / rowsPerGroup);
   const { dispatches: dispatchesPerStep } = programs.step.program.plan;
   return {
@@ -99,7 +92,7 @@ function whatRan(job: Job, before: number): AdaptivePlan {
     bytes,
     dispatchesPerStep,
     dispatchesPerChunk: dispatchesPerStep * stepsPerSubmit,
-    readbacks: path.device.counters.readbacks - before,
+    readbacks: session.readbacks,
     ...session.spent,
   };
 }
@@ -181,6 +174,6 @@ function ordered(
       const at = (segment % rows) * size;
       return { shape: [1, ...end.shape], dtype: "f32", data: data.subarray(at, at + size) };
     });
-    return joinRows(parts);
+    return chunkRows(parts, parts.length);
   });
 }

@@ -1,6 +1,5 @@
 // Scores of many variants of an input: rows of one batch, cut into chunks only where memory asks for it, read back once.
-import { hostArray, type HostArray } from "../tensor/host.ts";
-import { numel } from "../tensor/shape.ts";
+import type { HostArray } from "../tensor/host.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Program } from "../compiler/program.ts";
 import type { Graph } from "../graph/trace.ts";
@@ -9,6 +8,7 @@ import { inSession } from "./in-session.ts";
 import type { PathIntegral } from "./path.ts";
 import { assertFinite } from "./problem.ts";
 import { compiled, costOf, type Compiled, type Cost } from "./programs.ts";
+import { rowsOfChunks } from "./rows.ts";
 import type { Session } from "./session.ts";
 import type { Plan } from "./types.ts";
 
@@ -67,18 +67,12 @@ export async function batchRows(path: PathIntegral, task: RowTask): Promise<Rows
   });
   const [outputs, targets] = result.splice(0, lead);
   const kinds = result.length / chunks;
-  const rows = Array.from({ length: kinds }, (_, k) => joined(result.filter((_, i) => i % kinds === k), count)); // prettier-ignore
+  const rows = rowsOfChunks(
+    Array.from({ length: chunks }, (_, k) => result.slice(k * kinds, (k + 1) * kinds)),
+    count,
+  );
   rows.forEach((array) => assertFinite("the score of a row", array));
   return { rows, outputs: outputs!, targets, plan };
-}
-
-/** Chunks of rows, without those that only fill up the last one. */
-function joined(parts: readonly HostArray[], count: number): HostArray {
-  const [size, ...rest] = parts[0]!.shape as [number, ...number[]];
-  const width = numel(rest);
-  const data = new Float32Array(count * width);
-  parts.forEach((part, k) => data.set(part.data.subarray(0, (count - k * size) * width), k * size * width));
-  return hostArray(data, [count, ...rest], parts[0]!.dtype);
 }
 
 /** Runs `work` with a session, and says what it took. */

@@ -1,15 +1,16 @@
 // Runs competitive gradient x input on the device: maps of all classes compete block by block.
-import { hostArray, type HostArray } from "../tensor/host.ts";
-import { numel, type Shape } from "../tensor/shape.ts";
+import type { HostArray } from "../tensor/host.ts";
+import { numel } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Device } from "../tensor/device.ts";
 import type { CgiOptions, CgiResult } from "./competition-cgi.ts";
-import { Contest, entry, share } from "./competition.ts";
+import { Contest, entry } from "./competition.ts";
 import { beforeAll, cutSize, mapShape } from "./competition-graphs.ts";
 import { planRun, type Run } from "./competition-plan.ts";
+import { sharesOf, type SharesForm } from "./competition-shares.ts";
 import { inSession } from "./in-session.ts";
 import { classArray } from "./path-inputs.ts";
-import { asGiven, assertFinite, type Problem } from "./problem.ts";
+import { asGiven, formOf, type Problem } from "./problem.ts";
 import type { Session } from "./session.ts";
 import type { ArrayInput, Input } from "./types.ts";
 
@@ -41,6 +42,7 @@ async function execute<I extends Input>(
   });
   const named = classArray(options.target, problem.target.batch);
   const given = named ? [session.keep(device.tensor(named))] : [];
+  if (named) options.recorder?.noteTarget(given[0]!, named);
   const [output, score, index, ...rest] = session.encode(start.program, [...inputs, ...given]);
   const slopes = run.rows ? rest.splice(0, 1) : [];
   let total = (run.rows ? cutSize(of) : 0) + problem.target.classes;
@@ -49,14 +51,19 @@ async function execute<I extends Input>(
   const add = (more: number): void => void (total += more);
   const job: Job = { run, session, inputs: [...inputs, ...rest], slopes, index: index!, progress, add };
   const all = options.target === "all";
-  const { maps, ends } = await contest(job, all, [output!, score!, ...(all ? [] : [index!])]);
-  const [outputs, scores, targets] = ends;
-  assertFinite("the score", scores!);
+  const form: SharesForm = {
+    ...formOf(problem, input),
+    all,
+    center: of.center,
+    classes: problem.target.classes,
+    maps: problem.endNames.map((name, j) => ({ name, shape: mapShape(of, j) })),
+  };
+  options.recorder?.noteResult("cgi", form);
+  const { from, read } = await contest(job, all, [output!, score!, ...(all ? [] : [index!])]);
+  const { maps = await everyMap(job, from), ...ends } = sharesOf(read, form);
   return {
-    attributions: asGiven(problem, input, maps),
-    scores: scores!,
-    outputs: outputs!,
-    targets,
+    attributions: asGiven<I>(form, maps),
+    ...ends,
     plan: {
       cotangents: cutSize(of),
       blocks: classes.chunksPerGroup,
@@ -110,17 +117,10 @@ async function forBlocks(
   }
 }
 
-interface Outcome {
-  readonly maps: HostArray[];
-  readonly ends: HostArray[];
-}
-
 /** A few values per element travel from block to block; the rule is applied to them at the end. */
-async function contest(job: Job, all: boolean, ends: readonly Tensor[]): Promise<Outcome> {
+async function contest(job: Job, all: boolean, ends: readonly Tensor[]) {
   const { run, session, index } = job;
   const { of, device, block } = run;
-  const { problem } = of;
-  const { classes } = problem.target;
   const initial = beforeAll(of, all);
   const per = initial.length;
   const from = await sources(job);
@@ -133,40 +133,7 @@ async function contest(job: Job, all: boolean, ends: readonly Tensor[]): Promise
     state = next;
     if (!last) await session.flush();
   });
-  const read = await session.read([...state, ...ends]);
-  const values = read.splice(0, state.length).map((a, i) => {
-    assertFinite(`the map of "${problem.endNames[Math.floor(i / per)]}"`, a);
-    return a.data as Float32Array;
-  });
-  const maps = problem.ends.map((_, j) => {
-    const [a, b, c, d, e] = values.slice(per * j, per * (j + 1));
-    const shape = mapShape(of, j);
-    return all ? placed([a!, b!, c!, d!], e, classes, shape) : hostArray(share(a!, b!, c!, d, classes), shape);
-  });
-  return { maps: maps.every((map) => map !== undefined) ? maps : await everyMap(job, from), ends: read };
-}
-
-/** Every element goes to the labels that are ahead there; undefined where equal labels share one. */
-function placed(
-  [above, winner, below, loser]: readonly [Float32Array, Float32Array, Float32Array, Float32Array],
-  total: Float32Array | undefined,
-  classes: number,
-  shape: Shape,
-): HostArray | undefined {
-  const data = new Float32Array(classes * above.length);
-  for (let i = 0; i < above.length; i++) {
-    const mean = total ? total[i]! / classes : 0;
-    for (const [best, label, sign] of [
-      [above[i]!, winner[i]!, 1],
-      [below[i]!, loser[i]!, -1],
-    ] as const) {
-      const value = sign * best - mean;
-      if (sign * value <= 0) continue;
-      if (label >= 2 * classes) return undefined;
-      data[(label - classes) * above.length + i] = value;
-    }
-  }
-  return hostArray(data, [classes, ...shape]);
+  return { from, read: await session.read([...state, ...ends]) };
 }
 
 /** Where labels tie: all maps come to the host, block by block, and compete there. */

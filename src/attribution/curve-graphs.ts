@@ -28,7 +28,7 @@ import {
   type PathGraph,
   type PathShape,
 } from "./path-parts.ts";
-import type { Problem } from "./problem.ts";
+import { attributionNames, type Problem } from "./problem.ts";
 
 export interface CurveState {
   /** Ends of the path, for one attributed value [B, ...]. */
@@ -77,10 +77,9 @@ export const straight: Curve = ({ baseline, input: x, alpha }) => add(baseline, 
 
 /** What is summed along a curve. Its boundary is that of the attributed values: nothing but straight lines is hoisted. */
 export function curveIntegrand(shape: PathShape, curve: TracedCurve, weighting: Weighting): Integrand {
-  const { endNames } = shape.problem;
   return {
     key: `curve ${weighting} ${curve.points.map(({ id }) => id).join()}`,
-    results: endNames.map((name) => `the attribution of "${name}"`),
+    results: attributionNames(shape.problem),
     chunk: (m, steps) => (weighting === "idgi" ? gainChunk : gradientChunk)(shape, curve, m, steps),
     finale: (m) => finale(shape, m, weighting),
   };

@@ -50,15 +50,15 @@ import {
   type PathGraph,
   type PathShape,
 } from "./path-parts.ts";
+import { attributionNames } from "./problem.ts";
 
 /** Interactions [B, T, N], or [B, T, G] of groups and the sums of rows [B, T]; then IG of every attributed value. */
 export function hessianIntegrand(shape: PathShape, request: HessianRequest): Integrand {
   const { sum: form, tangents, rows, groups } = request;
-  const names = shape.problem.endNames.map((name) => `the attribution of "${name}"`);
   const rowSums = groups === undefined ? [] : ["the sums of their rows"];
   return {
     key: `hessians ${form} ${tangents} ${rows} ${groups}`,
-    results: ["the interactions", ...rowSums, ...names],
+    results: ["the interactions", ...rowSums, ...attributionNames(shape.problem)],
     // Elsewhere kernels read what is kept of the nodes, which the further ones would have to be cut from.
     shared: gramNodes(shape) !== undefined,
     prepare: (m) => prepareGraph(shape, request, m),

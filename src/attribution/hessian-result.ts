@@ -2,6 +2,55 @@
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import type { HessianRows } from "./hessian-plan.ts";
+import type { IntegratedHessiansResult } from "./integrated-hessians.ts";
+import type { PathValues } from "./path-values.ts";
+import { asGiven, type ResultForm } from "./problem.ts";
+import type { Input } from "./types.ts";
+
+/** What all blocks of rows add up to. */
+export interface HessianSums {
+  readonly block: RowBlock;
+  /** Integrated Gradients of every attributed value. */
+  readonly attributions: readonly HostArray[];
+  /** Scores, outputs and classes, which all blocks have. */
+  readonly ends: PathValues;
+}
+
+/** @param results of every block of rows: totals as `hessianIntegrand` names them */
+export function sumsOf(results: readonly PathValues[], { ids, labels }: HessianRows): HessianSums {
+  const blocks = results.map(({ totals: [matrix, sums] }) => ({
+    matrix: matrix!,
+    // Of features, all columns are there; of groups, some features may be in none.
+    rowSums: labels ? sums! : rowSumsOf(matrix!),
+  }));
+  const attributions = results[0]!.totals.slice(labels ? 2 : 1);
+  return { block: stackBlocks(blocks, ids.length), attributions, ends: results.at(-1)! };
+}
+
+export interface InteractionsForm extends ResultForm {
+  readonly rows: HessianRows;
+  /** If only these are asked for. */
+  readonly pairs: readonly (readonly [number, number])[] | undefined;
+  /** Whether all interactions are there. */
+  readonly complete: boolean;
+}
+
+/** What of Integrated Hessians follows from what the device summed up. */
+export function interactionsOf<I extends Input>(sums: HessianSums, form: InteractionsForm) {
+  const { block, attributions, ends } = sums;
+  const { rows, pairs, complete } = form;
+  const { score, baselineScore, targets, outputs } = ends;
+  return {
+    interactions: pairs ? pickPairs(block, rows, pairs) : block.matrix,
+    attributions: asGiven<I>(form, attributions),
+    residuals: residualsOf(sums, rows),
+    delta: deltaOf(sums, complete),
+    symmetryError: symmetryErrorOf(block, rows),
+    scores: { input: score, baseline: baselineScore },
+    targets,
+    outputs,
+  } satisfies Partial<IntegratedHessiansResult<I>>;
+}
 
 /** Interactions of some rows, for one or more examples. */
 export interface RowBlock {
@@ -12,7 +61,7 @@ export interface RowBlock {
 }
 
 /** [B, T, C] -> [B, T] */
-export function rowSumsOf({ data, shape }: HostArray): HostArray {
+function rowSumsOf({ data, shape }: HostArray): HostArray {
   const columns = shape.at(-1)!;
   const sums = new Float64Array(data.length / columns);
   data.forEach((v, i) => (sums[Math.floor(i / columns)]! += v));
@@ -20,7 +69,7 @@ export function rowSumsOf({ data, shape }: HostArray): HostArray {
 }
 
 /** Blocks of rows one below the other; what fills up the last one is dropped. */
-export function stackBlocks(blocks: readonly RowBlock[], rows: number): RowBlock {
+function stackBlocks(blocks: readonly RowBlock[], rows: number): RowBlock {
   if (blocks.length === 1 && blocks[0]!.rowSums.shape.at(-1) === rows) return blocks[0]!;
   return {
     matrix: stackRows(
@@ -55,7 +104,10 @@ function stackRows(parts: readonly HostArray[], rows: number, size: number, trai
 }
 
 /** Row sums minus the attributions of the rows, [B, T]. */
-export function residualsOf({ rowSums }: RowBlock, attributions: readonly HostArray[], rows: HessianRows): HostArray {
+export function residualsOf(
+  { block: { rowSums }, attributions }: Pick<HessianSums, "block" | "attributions">,
+  rows: HessianRows,
+): HostArray {
   const { ids } = rows;
   const batch = rowSums.data.length / ids.length;
   const data = Float32Array.from(rowSums.data);
@@ -79,7 +131,7 @@ function perLabel(attributions: readonly HostArray[], b: number, batch: number, 
 }
 
 /** max |G_ij - G_ji| over rows that are columns too, relative to the largest entry. */
-export function symmetryErrorOf({ matrix }: RowBlock, { ids }: HessianRows): number {
+function symmetryErrorOf({ matrix }: RowBlock, { ids }: HessianRows): number {
   const columns = matrix.shape.at(-1)!;
   const rows = ids.length;
   let [worst, largest] = [0, 0];
@@ -96,14 +148,10 @@ export function symmetryErrorOf({ matrix }: RowBlock, { ids }: HessianRows): num
 }
 
 /** sum - (f(x) - f(x')) for every example, of the interactions if they are all there, else of the attributions. */
-export function deltaOf(
-  { rowSums }: RowBlock,
-  attributions: readonly HostArray[],
-  complete: boolean,
-  [at, from]: readonly [HostArray, HostArray],
-): HostArray {
+function deltaOf({ block, attributions, ends }: HessianSums, complete: boolean): HostArray {
+  const { score: at, baselineScore: from } = ends;
   const batch = at.data.length;
-  const terms = complete ? [rowSums] : attributions;
+  const terms = complete ? [block.rowSums] : attributions;
   const data = Float32Array.from({ length: batch }, (_, b) => {
     let total = 0;
     for (const { data } of terms) {
@@ -116,7 +164,7 @@ export function deltaOf(
 }
 
 /** Entries of single pairs, [B, P]. Row `t` of the matrix belongs to feature `ids[t]`. */
-export function pickPairs(
+function pickPairs(
   { matrix }: RowBlock,
   { ids }: HessianRows,
   pairs: readonly (readonly [number, number])[],

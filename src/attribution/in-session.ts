@@ -1,7 +1,7 @@
 // What most runs have in common: programs are built, and what a session holds is freed, whatever happens.
 import type { Device } from "../tensor/device.ts";
 import type { Program } from "../compiler/program.ts";
-import { Session } from "./session.ts";
+import { openSession, type Session } from "./session.ts";
 import type { RunOptions } from "./types.ts";
 
 /** Builds programs, and runs `work` with a session that is closed at its end. */
@@ -10,13 +10,11 @@ export async function inSession<T>(
   programs: readonly Program[],
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  await Promise.all(programs.map((program) => program.ready()));
-  return device.withErrorScope("attribution", async () => {
-    const session = new Session(device, options);
-    try {
-      return await work(session);
-    } finally {
-      session.close();
-    }
-  });
+  const session = openSession(device, options);
+  try {
+    await session.ready(programs);
+    return await device.withErrorScope("attribution", () => work(session));
+  } finally {
+    session.close();
+  }
 }

@@ -50,7 +50,8 @@ export {
   type IntegratedGradientsOptions,
   type IntegratedGradientsResult,
 } from "./integrated-gradients.ts";
-export { saveIntegratedGradients, type GradientsFiles, type SaveGradientsOptions } from "./save-gradients.ts";
+export { joinExplanations, type JoinedExplanations } from "./join-explanations.ts";
+export { saveExplanation, type ExplanationFiles, type SavableMethod } from "./save-explanation.ts";
 export { wholeNetwork, type PathKernel, type WholeNetworkOptions } from "./path-mlp.ts";
 export { smoothingShift, type SmoothingReport } from "./hessian-smooth.ts";
 export {

@@ -3,9 +3,9 @@ import { ArgumentError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { hasKinks } from "../compiler/affine.ts";
 import { PathIntegral, type PathResult } from "./path.ts";
-import { completeness } from "./path-values.ts";
+import { attributionOf } from "./path-values.ts";
 import { assertSteps, equidistributed, quadrature, type Quadrature, type Rule } from "./quadrature.ts";
-import { asGiven } from "./problem.ts";
+import { formOf } from "./problem.ts";
 import type { Attribution, Input, ModelLike, PathOptions } from "./types.ts";
 import { reporting } from "./session.ts";
 
@@ -149,14 +149,8 @@ export function summarise<I extends Input>(
   steps: number,
   evaluations: number,
 ): Attribution<I> {
-  const { problem } = path;
-  return {
-    attributions: asGiven(problem, input, result.totals),
-    ...completeness(result, problem.target.kind === "all"),
-    targets: result.targets,
-    outputs: result.outputs,
-    steps,
-    evaluations,
-    plan: result.plan,
-  };
+  const { problem, options } = path;
+  const form = { ...formOf(problem, input), perClass: problem.target.kind === "all" };
+  options.recorder?.noteResult("attributions", form);
+  return { ...attributionOf<I>(result, form), steps, evaluations, plan: result.plan };
 }

@@ -6,15 +6,7 @@ import { numel, type Shape } from "../tensor/shape.ts";
 import { firstKink } from "../compiler/affine.ts";
 import { featureCount, HESSIAN_SUMS } from "./hessian-parts.ts";
 import { checkSize, chooseForm, type FormOptions, type HessianChoice, type HessianRows } from "./hessian-plan.ts";
-import {
-  deltaOf,
-  pickPairs,
-  residualsOf,
-  rowSumsOf,
-  stackBlocks,
-  symmetryErrorOf,
-  type RowBlock,
-} from "./hessian-result.ts";
+import { interactionsOf, residualsOf, sumsOf, type HessianSums } from "./hessian-result.ts";
 import { chosenRows } from "./hessian-rows.ts";
 import { hessianQuadrature, type HessianQuadrature, type HessianRule } from "./hessian-rules.ts";
 import {
@@ -26,7 +18,7 @@ import {
   type SmoothingOptions,
   type SmoothingReport,
 } from "./hessian-smooth.ts";
-import { asGiven } from "./problem.ts";
+import { formOf } from "./problem.ts";
 import { PathIntegral, type PathResult } from "./path.ts";
 import type { PathPoints } from "./path-inputs.ts";
 import type { Attributions, Input, ModelLike, PathOptions, Plan } from "./types.ts";
@@ -180,9 +172,9 @@ function checkPoints({ nodes, weights, gradientWeights, hessianWeights }: Hessia
 // ---- running -------------------------------------------------------------------------------------------------------
 
 interface Run {
-  readonly block: RowBlock;
-  readonly path: PathResult;
-  readonly attributions: readonly HostArray[];
+  /** Of every block of rows. */
+  readonly results: readonly PathResult[];
+  readonly sums: HessianSums;
   readonly choice: HessianChoice;
   readonly rule: HessianRule | "explicit";
   readonly nodes: number;
@@ -215,15 +207,9 @@ async function once(
   for (let at = 0; at < rows.ids.length; at += choice.rows) {
     results.push(await runRows(path, points, choice, rows, at, progress));
   }
-  const blocks = results.map(({ totals: [matrix, sums] }) => ({
-    matrix: matrix!,
-    // Of features, all columns are there; of groups, some features may be in none.
-    rowSums: rows.labels ? sums! : rowSumsOf(matrix!),
-  }));
   return {
-    block: stackBlocks(blocks, rows.ids.length),
-    path: results.at(-1)!,
-    attributions: results[0]!.totals.slice(rows.labels ? 2 : 1),
+    results,
+    sums: sumsOf(results, rows),
     choice,
     rule: options.points ? "explicit" : rule,
     nodes: count,
@@ -257,10 +243,11 @@ async function refine(path: PathIntegral, rows: HessianRows, options: Integrated
   let worst = Infinity;
   while (Math.max(change, worst) > tolerance && run.nodes * 2 <= maxNodes) {
     const finer = await once(path, rows, options, run.nodes * 2, run.evaluations);
-    const largest = largestOf(finer.block.matrix.data);
-    const residuals = residualsOf(finer.block, finer.attributions, rows);
-    const before = run.block.matrix.data;
-    change = relative(largestOf(finer.block.matrix.data.map((v, i) => v - before[i]!)), largest);
+    const { data } = finer.sums.block.matrix;
+    const largest = largestOf(data);
+    const residuals = residualsOf(finer.sums, rows);
+    const before = run.sums.block.matrix.data;
+    change = relative(largestOf(data.map((v, i) => v - before[i]!)), largest);
     worst = relative(largestOf(residuals.data), largest);
     run = finer;
   }
@@ -270,30 +257,23 @@ async function refine(path: PathIntegral, rows: HessianRows, options: Integrated
 // ---- result --------------------------------------------------------------------------------------------------------
 
 function summarise<I extends Input>(
-  { problem }: PathIntegral,
-  { block, path, attributions, choice, rule, nodes, evaluations, change }: Run,
+  { problem, options: { recorder } }: PathIntegral,
+  { results, sums, choice, rule, nodes, evaluations, change }: Run,
   rows: HessianRows,
   input: I,
   { pairs }: IntegratedHessiansOptions,
 ): IntegratedHessiansResult<I> {
-  const { score, baselineScore, targets, outputs, plan } = path;
-  const features = featureBlocks(problem.endNames, attributions, problem.score.shape.length);
   const complete = pairs === undefined && coversAll(rows, featureCount(problem));
+  const form = { ...formOf(problem, input), rows, pairs, complete };
+  recorder?.noteResult("hessians", form);
   return {
-    interactions: pairs ? pickPairs(block, rows, pairs) : block.matrix,
-    features,
-    attributions: asGiven(problem, input, attributions),
-    residuals: residualsOf(block, attributions, rows),
-    delta: deltaOf(block, attributions, complete, [score, baselineScore]),
-    symmetryError: symmetryErrorOf(block, rows),
-    scores: { input: score, baseline: baselineScore },
-    targets,
-    outputs,
+    ...interactionsOf<I>(sums, form),
+    features: featureBlocks(problem.endNames, sums.attributions, problem.score.shape.length),
     rule,
     nodes,
     evaluations,
     ...(change !== undefined && { change }),
-    plan: { ...plan, form: choice.sum, tangents: choice.tangents, rowsPerRun: choice.rows },
+    plan: { ...results.at(-1)!.plan, form: choice.sum, tangents: choice.tangents, rowsPerRun: choice.rows },
   };
 }
 

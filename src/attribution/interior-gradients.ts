@@ -1,10 +1,10 @@
 // Interior gradients (Sundararajan, Taly, Yan: "Gradients of Counterfactuals", arXiv 1611.02639).
 import { ArgumentError } from "../tensor/errors.ts";
 import type { HostArray } from "../tensor/host.ts";
-import { numel } from "../tensor/shape.ts";
 import type { Node } from "../graph/node.ts";
 import { PathIntegral } from "./path.ts";
-import { asGiven } from "./problem.ts";
+import { interiorOf } from "./interior-result.ts";
+import { formOf } from "./problem.ts";
 import type { Attributions, Input, ModelLike, PathOptions } from "./types.ts";
 import { reporting } from "./session.ts";
 
@@ -63,16 +63,9 @@ export async function interiorGradients<I extends Input>(
       alphas,
       report,
     );
-    const gradients = rows.slice(1, 1 + problem.ends.length);
-    return {
-      alphas,
-      gradients: asGiven(problem, input, gradients),
-      scores: rows[0]!,
-      meanAbsGradient: meanMagnitudes(gradients),
-      cosineDistances: Object.fromEntries(
-        layers.map((name, k) => [name, cosineDistances(rows[1 + gradients.length + k]!)]),
-      ),
-    };
+    const form = { ...formOf(problem, input), layers };
+    options.recorder?.noteResult("interior", { ...form, count: alphas.length });
+    return { alphas, ...interiorOf<I>(rows, form) };
   } finally {
     path.dispose();
   }
@@ -85,31 +78,4 @@ function layerNode(layers: ReadonlyMap<string, Node>, name: string): Node {
       `layers: there is no intermediate value "${name}"; the model names ${[...layers.keys()].slice(0, 20).join(", ")}`,
     );
   return node;
-}
-
-function meanMagnitudes(gradients: readonly HostArray[]): number[] {
-  const count = gradients.reduce((n, g) => n + numel(g.shape.slice(1)), 0);
-  return Array.from({ length: gradients[0]!.shape[0]! }, (_, s) => {
-    let sum = 0;
-    for (const { shape, data } of gradients) {
-      const size = numel(shape.slice(1));
-      for (let i = s * size; i < (s + 1) * size; i++) sum += Math.abs(data[i]!);
-    }
-    return sum / count;
-  });
-}
-
-function cosineDistances({ shape, data }: HostArray): number[] {
-  const rows = shape[0]!;
-  const size = numel(shape.slice(1));
-  const dot = (a: number, b: number): number => {
-    let sum = 0;
-    for (let i = 0; i < size; i++) sum += data[a * size + i]! * data[b * size + i]!;
-    return sum;
-  };
-  const last = rows - 1;
-  return Array.from({ length: rows }, (_, s) => {
-    const norms = Math.sqrt(dot(s, s) * dot(last, last));
-    return norms === 0 ? (s === last ? 0 : 1) : 1 - dot(s, last) / norms;
-  });
 }

@@ -12,7 +12,7 @@ import { pointTensors, targetGiven, type PathPoints } from "./path-inputs.ts";
 import type { Integrand, PathGraph, PathShape } from "./path-parts.ts";
 import type { PathIntegral, PathResult, PathTask } from "./path.ts";
 import { inSession } from "./in-session.ts";
-import { assertFinite } from "./problem.ts";
+import { readsOf } from "./path-values.ts";
 import { boundaryKey, compiled, ownBytes, programCost, type Compiled, type Cost } from "./programs.ts";
 import type { Session } from "./session.ts";
 
@@ -162,7 +162,7 @@ export function chunkPrograms(
 }
 
 async function run(job: Job): Promise<PathResult> {
-  const { session, plan, programs, integrand } = job;
+  const { path, session, plan, programs, integrand } = job;
   let totals = programs.finale.graph.outputs.map((y) => session.zeros(y.shape));
   let ends: readonly Tensor[] = [];
   for (let group = 0; group < plan.groups; group++) {
@@ -170,16 +170,9 @@ async function run(job: Job): Promise<PathResult> {
     session.drop(totals);
     ({ totals, ends } = done);
   }
-  const results = await session.read([...totals, ...ends]);
-  const sums = results.slice(0, totals.length - 1);
-  sums.forEach((a, i) => assertFinite(integrand.results[i]!, a));
-  const [baselineScore, outputs, score, targets] = results.slice(sums.length);
+  const read = await session.read(readsOf(totals, ends));
   return {
-    totals: sums,
-    outputs: outputs!,
-    targets,
-    score: score!,
-    baselineScore: baselineScore!,
+    ...path.valuesOf(read, { results: integrand.results, parts: true }),
     plan: {
       chunks: plan.groups * plan.chunksPerGroup,
       stepsPerChunk: plan.stepsPerChunk * plan.baselinesPerGroup,

@@ -33,6 +33,7 @@ import {
   type PathShape,
 } from "./path-parts.ts";
 import { pathRamps } from "./path-ramps.ts";
+import { attributionNames } from "./problem.ts";
 
 /**
  * What paths start from: the baselines (leaves), and made of them boundary values A and their tangents T along D = x - x'.
@@ -57,7 +58,7 @@ export function gradientIntegrand(shape: PathShape): Integrand {
   return {
     key: "gradients",
     shared: true,
-    results: shape.problem.endNames.map((name) => `the attribution of "${name}"`),
+    results: attributionNames(shape.problem),
     chunk: (baselines, steps, perExample, more) => chunkGraph(shape, { baselines, steps, more }, perExample),
     finale: (baselines) =>
       finaleGraph(shape, baselines, (gradients, differences) => gradients.map((g, j) => timesEach(g, differences[j]!))),

@@ -19,7 +19,7 @@ import {
 import { inSession } from "./in-session.ts";
 import type { Problem } from "./problem.ts";
 import { compiled, programCost } from "./programs.ts";
-import { firstRows, joinRows } from "./rows.ts";
+import { rowsOfChunks } from "./rows.ts";
 
 /**
  * Rows of a graph along the path from the first baseline: outputs for every node, read back chunk by chunk.
@@ -53,12 +53,11 @@ export async function pathRows(
       const chunk = Array.from({ length: size }, (_, s) => nodes[Math.min(at + s, nodes.length - 1)]!);
       const tensor = session.keep(device.tensor(chunk, [1, size]));
       const outputs = session.encode(rows.program, [...sideTensors(path, rows.graph), ...index, ...boundary, tensor]);
-      const used = Math.min(size, nodes.length - at);
-      parts.push((await session.read(outputs)).map((a) => firstRows(a, used)));
+      parts.push(await session.read(outputs));
       session.drop([tensor, ...outputs]);
-      progress?.(used);
+      progress?.(Math.min(size, nodes.length - at));
     }
-    return parts[0]!.map((_, i) => joinRows(parts.map((p) => p[i]!)));
+    return rowsOfChunks(parts, nodes.length);
   });
 }
 

@@ -1,8 +1,8 @@
 // From what a path integral reads back to what users see of it.
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
-import { assertFinite } from "./problem.ts";
-import type { Attribution } from "./types.ts";
+import { asGiven, assertFinite, type ResultForm } from "./problem.ts";
+import type { Attribution, Input } from "./types.ts";
 
 export interface PathValues {
   /** What the finale adds up, without the mean score: for Integrated Gradients one array per attributed value. */
@@ -23,22 +23,40 @@ export interface PathForm {
   readonly p: readonly number[];
   /** Whether scores at both ends are the outputs there, or those of the chosen classes, rather than results of their own. */
   readonly pick?: "all" | "class" | undefined;
+  /** Whether the results are in the order of {@link readsOf} instead, since several programs made them. */
+  readonly parts?: true;
 }
 
 /**
- * The results of `wholeGraph`, in its order.
+ * What is read where several programs make the results.
+ * @param sums totals, the last of which is the mean score at the baselines
+ * @param ends output, score and, if there is one, class at the input
+ */
+export const readsOf = <T>(sums: readonly T[], [output, ...ends]: readonly T[]): T[] => [
+  ...sums.slice(0, -1),
+  output!,
+  sums.at(-1)!,
+  ...ends,
+];
+
+/**
+ * The results of `wholeGraph`, in its order, or those that {@link readsOf} puts in order.
  * @param classes those that the caller named
  * @throws NumericError if a total is not finite
  */
 export function pathValues(
   read: readonly HostArray[],
-  { results, output, p, pick }: PathForm,
+  { results, output, p, pick, parts }: PathForm,
   classes: HostArray | undefined,
 ): PathValues {
   const arrays = [...read];
   const totals = arrays.splice(0, results.length);
   totals.forEach((a, i) => assertFinite(results[i]!, a));
   const outputs = arrays.shift()!;
+  if (parts) {
+    const [baselineScore, score, targets] = arrays;
+    return { totals, outputs, targets, score: score!, baselineScore: baselineScore! };
+  }
   const scores = pick ? undefined : arrays.shift();
   const score = p.length > 1 ? arrays.shift() : undefined;
   const targets = arrays[0] ?? classes;
@@ -71,11 +89,27 @@ function endScores({ shape: [, nodes = 0, ...rest], data }: HostArray, p: readon
   return { score: given ?? hostArray(at(0, nodes - 1), rest), baselineScore: hostArray(mean, rest) };
 }
 
+export interface AttributionForm extends ResultForm {
+  /** Whether all classes are explained. */
+  readonly perClass: boolean;
+}
+
+/** What of an attribution follows from the values of its path. */
+export const attributionOf = <I extends Input>(
+  values: PathValues,
+  form: AttributionForm,
+): Pick<Attribution<I>, "attributions" | "delta" | "scores" | "targets" | "outputs"> => ({
+  attributions: asGiven<I>(form, values.totals),
+  ...completeness(values, form.perClass),
+  targets: values.targets,
+  outputs: values.outputs,
+});
+
 /**
  * Scores at both ends, and the completeness error, summed in double precision.
  * @param perClass whether scores are those of all classes, [B, K]: results lead with the class
  */
-export function completeness(
+function completeness(
   { totals, score, baselineScore }: Pick<PathValues, "totals" | "score" | "baselineScore">,
   perClass: boolean,
 ): Pick<Attribution, "delta" | "scores"> {

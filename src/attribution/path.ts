@@ -10,12 +10,12 @@ import { gradientIntegrand } from "./path-graphs.ts";
 import { classArray, pointTensors, stacked, targetGiven, type PathPoints } from "./path-inputs.ts";
 import { pathShape, type Integrand, type PathGraph, type PathShape } from "./path-parts.ts";
 import { withRamps } from "./path-ramps.ts";
-import { pathValues, type PathValues } from "./path-values.ts";
+import { pathValues, type PathForm, type PathValues } from "./path-values.ts";
 import { endNodesOf, wholeGraph, type WholeSize } from "./path-whole.ts";
 import { checkIds, chooseDevice, namedInputs, tableRows, traceProblem, type Problem } from "./problem.ts";
 import { boundaryKey, compiled, costOf, limitsOf, type Compiled } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
-import { Session } from "./session.ts";
+import { openSession, type Session } from "./session.ts";
 import type { ArrayInput, Input, ModelLike, PathOptions, Plan } from "./types.ts";
 
 export type { PathPoints } from "./path-inputs.ts";
@@ -121,9 +121,9 @@ export class PathIntegral {
     task: PathTask,
   ): Promise<PathResult> {
     const { options, device } = this;
-    await whole.program.ready();
-    const session = new Session(device, options);
+    const session = openSession(device, options);
     try {
+      await session.ready([whole.program]);
       // The scope closes before anything waits for results: one round trip to the device less.
       const results = await device.withErrorScope("attribution", () => {
         const arrays = session.read(this.#encode(session, whole.program, points, task.given));
@@ -196,12 +196,10 @@ export class PathIntegral {
     read: readonly HostArray[],
     session: Session,
   ): PathResult {
-    const { problem, set } = this;
     const { program, graph } = whole;
-    const classes = this.#classes;
-    const form = { results, output: problem.output.shape, p: set.weights, pick: graph.pick };
+    const values = graph.collect?.(read, this.set.weights, this.#classes?.data) ?? read;
     return {
-      ...pathValues(graph.collect?.(read, set.weights, classes?.data) ?? read, form, classes),
+      ...this.valuesOf(values, { results, pick: graph.pick }),
       plan: {
         chunks: 1,
         stepsPerChunk: points.steps * this.baselineCount,
@@ -212,6 +210,13 @@ export class PathIntegral {
         kernel: graph.collect ? "whole" : "layers",
       },
     };
+  }
+
+  /** What was read back, as values of this integral. */
+  valuesOf(read: readonly HostArray[], own: Pick<PathForm, "results" | "pick" | "parts">): PathValues {
+    const form = { ...own, output: this.problem.output.shape, p: this.set.weights };
+    this.options.recorder?.noteForm(form);
+    return pathValues(read, form, this.#classes);
   }
 
   /** Some baselines, stacked: a tensor for each value that they are given for. */
@@ -226,7 +231,10 @@ export class PathIntegral {
   /** The classes that the caller named, [B]; none if the network chooses. */
   target(): Tensor[] {
     const classes = this.#classes;
-    return classes ? [this.device.tensor(classes)] : [];
+    if (!classes) return [];
+    const tensor = this.device.tensor(classes);
+    this.options.recorder?.noteTarget(tensor, classes);
+    return [tensor];
   }
 
   get #classes(): HostArray | undefined {

@@ -201,11 +201,22 @@ export function assertFinite(what: string, array: HostArray): void {
   }
 }
 
+/** What attributions of every attributed value are called in messages. */
+export const attributionNames = ({ endNames }: Problem): string[] =>
+  endNames.map((name) => `the attribution of "${name}"`);
+
+/** What results look like. */
+export interface ResultForm {
+  /** Names of what is attributed to; absent where the input is one array, and so is the result. */
+  readonly names?: readonly string[];
+}
+
+export const formOf = ({ endNames }: Problem, input: Input): ResultForm =>
+  isArrayInput(input) ? {} : { names: endNames };
+
 /** Arrays, one per attributed value, in the form of the input: an array for an array, a record for a record. */
-export function asGiven<I extends Input>(problem: Problem, input: I, arrays: readonly HostArray[]): Attributions<I> {
-  const result = isArrayInput(input)
-    ? arrays[0]!
-    : Object.fromEntries(problem.endNames.map((name, j) => [name, arrays[j]!]));
+export function asGiven<I extends Input>({ names }: ResultForm, arrays: readonly HostArray[]): Attributions<I> {
+  const result = names ? Object.fromEntries(names.map((name, j) => [name, arrays[j]!])) : arrays[0]!;
   return result as Attributions<I>;
 }
 

@@ -2,10 +2,25 @@
 import { hostArray, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 
-/** The first `count` entries along the first axis. */
-export function firstRows({ shape, dtype, data }: HostArray, count: number): HostArray {
-  const rest = shape.slice(1);
-  return { shape: [count, ...rest], dtype, data: data.subarray(0, count * numel(rest)) };
+/**
+ * Rows [count, ...] of every result, read chunk by chunk; what only fills up the last chunk is dropped.
+ * @param chunks results [size, ...] of each chunk
+ */
+export const rowsOfChunks = (chunks: readonly (readonly HostArray[])[], count: number): HostArray[] =>
+  chunks[0]!.map((_, i) =>
+    chunkRows(
+      chunks.map((chunk) => chunk[i]!),
+      count,
+    ),
+  );
+
+/** The same for one result. */
+export function chunkRows(parts: readonly HostArray[], count: number): HostArray {
+  const [size, ...rest] = parts[0]!.shape as [number, ...number[]];
+  const width = numel(rest);
+  const data = new Float32Array(count * width);
+  parts.forEach((part, k) => data.set(part.data.subarray(0, (count - k * size) * width), k * size * width));
+  return hostArray(data, [count, ...rest], parts[0]!.dtype);
 }
 
 /** Index of the largest element of each row of [rows, columns]. */
@@ -14,15 +29,3 @@ export const argmaxRows = ({ shape: [rows = 0, columns = 0], data }: Pick<HostAr
     const row = data.subarray(r * columns, (r + 1) * columns);
     return row.indexOf(Math.max(...row));
   });
-
-/** Arrays of equal examples, joined along the first axis. */
-export function joinRows(parts: readonly HostArray[]): HostArray {
-  const rest = parts[0]!.shape.slice(1);
-  const data = new Float32Array(parts.reduce((n, p) => n + p.data.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part.data, at);
-    at += part.data.length;
-  }
-  return hostArray(data, [parts.reduce((n, p) => n + p.shape[0]!, 0), ...rest]);
-}

@@ -2,7 +2,7 @@
 import type { HostArray } from "../tensor/host.ts";
 import { PathIntegral } from "./path.ts";
 import { summarise } from "./integrated-gradients.ts";
-import { asGiven } from "./problem.ts";
+import { asGiven, formOf } from "./problem.ts";
 import type { Attribution, Attributions, Input, ModelLike, RunOptions, ScoreOptions } from "./types.ts";
 
 export interface GradientOptions extends RunOptions, ScoreOptions {
@@ -35,7 +35,7 @@ export async function saliency<I extends Input>(
     );
     const arrays = gradients.map((g) => ({ ...g, shape: g.shape.slice(1) }));
     return {
-      attributions: asGiven(problem, input, arrays),
+      attributions: asGiven<I>(formOf(problem, input), arrays),
       scores: { ...scores!, shape: scores!.shape.slice(1) },
     };
   } finally {

@@ -4,28 +4,32 @@ import type { HostArray } from "../tensor/host.ts";
 import { numel, type Shape } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Commands } from "../compiler/commands.ts";
-import type { Program } from "../compiler/program.ts";
+import type { Executable } from "../compiler/executable.ts";
 import type { Plan, RunOptions } from "./types.ts";
 
 /** Tensors and commands of one run: everything is freed at the end, whatever happens. */
 export class Session {
-  #flops = 0;
-  readonly #kernels = new Set<string>();
   #commands: Commands;
+  readonly #spent = { dispatches: 0, submits: 0, flops: 0 };
+  #readbacks = 0;
+  readonly #kernels = new Set<string>();
   readonly #tensors: Tensor[] = [];
   readonly #dropped: Tensor[] = [];
   #pending: Promise<unknown> = Promise.resolve();
 
   readonly #device: Device;
-  readonly #before: Device["counters"];
   readonly #signal: AbortSignal | undefined;
 
   constructor(device: Device, { signal }: RunOptions) {
     this.#device = device;
-    this.#before = { ...device.counters };
     this.#signal = signal;
     this.#commands = new Commands(device);
     signal?.throwIfAborted();
+  }
+
+  /** Builds what will be encoded. */
+  async ready(programs: readonly Executable[]): Promise<void> {
+    await Promise.all(programs.map((program) => program.ready()));
   }
 
   keep(tensor: Tensor): Tensor {
@@ -42,13 +46,21 @@ export class Session {
     this.#dropped.push(...tensors);
   }
 
-  encode(program: Program, inputs: readonly Tensor[]): Tensor[] {
-    this.#flops += program.plan.flops;
-    program.steps.forEach(({ wgsl }) => this.#kernels.add(wgsl));
+  encode(program: Executable, inputs: readonly Tensor[]): Tensor[] {
+    this.count(program);
     return program.encode(this.#commands, inputs).map((t) => this.keep(t));
   }
 
-  #renew(): void {
+  protected count({ plan, recipe: { kernels, dispatches } }: Executable): void {
+    this.#spent.flops += plan.flops;
+    this.#spent.dispatches += plan.dispatches;
+    dispatches.forEach(({ kernel }) => this.#kernels.add(kernels[kernel]!));
+  }
+
+  /** Begins anew after a submit, and after a readback if that was one. */
+  protected renew(readbacks: 0 | 1): void {
+    this.#spent.submits++;
+    this.#readbacks += readbacks;
     this.#commands = new Commands(this.#device);
     this.#dropped.splice(0).forEach((t) => t.dispose());
   }
@@ -56,7 +68,7 @@ export class Session {
   /** Submits what was encoded. Waits for the submit before this one, so that two are in flight and progress is real. */
   async flush(): Promise<void> {
     this.#commands.submit();
-    this.#renew();
+    this.renew(0);
     const previous = this.#pending;
     this.#pending = this.#device.gpu.queue.onSubmittedWorkDone();
     await previous;
@@ -67,20 +79,18 @@ export class Session {
   /** Submits what was encoded and copies tensors to the host, with one wait for both. */
   async read(tensors: readonly Tensor[]): Promise<HostArray[]> {
     const arrays = await this.#commands.submitAndRead(tensors);
-    this.#renew();
+    this.renew(1);
     this.#signal?.throwIfAborted();
     return arrays;
   }
 
   /** What was run so far. */
   get spent(): Pick<Plan, "dispatches" | "submits" | "pipelines" | "flops"> {
-    const { dispatches, submits } = this.#device.counters;
-    return {
-      dispatches: dispatches - this.#before.dispatches,
-      submits: submits - this.#before.submits,
-      pipelines: this.#kernels.size,
-      flops: this.#flops,
-    };
+    return { ...this.#spent, pipelines: this.#kernels.size };
+  }
+
+  get readbacks(): number {
+    return this.#readbacks;
   }
 
   close(): void {
@@ -88,6 +98,10 @@ export class Session {
     this.#tensors.splice(0).forEach((t) => t.dispose());
   }
 }
+
+/** A session; one that only takes down what it is told, if that is asked for. */
+export const openSession = (device: Device, options: RunOptions): Session =>
+  options.recorder?.session() ?? new Session(device, options);
 
 /** Adds up what is done, and tells `onProgress`. */
 export function reporting({ onProgress }: RunOptions, total: number, done = 0): (more: number) => void {

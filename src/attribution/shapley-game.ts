@@ -1,7 +1,6 @@
 // A model, an input and a reference as a game of players: opened once, then played with any coalitions.
 import { ArgumentError, LimitError } from "../tensor/errors.ts";
-import { hostArray, type HostArray } from "../tensor/host.ts";
-import { numel } from "../tensor/shape.ts";
+import type { HostArray } from "../tensor/host.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { Graph } from "../graph/trace.ts";
 import { batchRows, running } from "./batch-rows.ts";
@@ -9,11 +8,13 @@ import { planChunks } from "./chunks.ts";
 import { chosenRows } from "./hessian-rows.ts";
 import { PathIntegral, type PathResult } from "./path.ts";
 import { targetGiven } from "./path-inputs.ts";
-import { assertFinite } from "./problem.ts";
+import { readsOf } from "./path-values.ts";
+import { attributionNames } from "./problem.ts";
 import { boundaryKey, compiled, costOf, type Compiled, type Cost } from "./programs.ts";
 import type { Quadrature } from "./quadrature.ts";
 import type { Session } from "./session.ts";
 import { wordsFor, type Coalitions } from "./shapley-coalitions.ts";
+import { playerSums, type PlayersForm } from "./shapley-players.ts";
 import { coalitionGradientGraph, featuresOf, resultAxes, valueGraph, type GameShape } from "./shapley-graphs.ts";
 import type { Input, ModelLike, PathOptions, Plan } from "./types.ts";
 
@@ -89,22 +90,15 @@ function gameOf(path: PathIntegral, { groups, ...options }: GameOptions): Game {
   };
 }
 
+/** For `playerSums`. */
+export const playersForm = ({ path: { problem }, players, labels }: Game): PlayersForm => ({
+  lead: resultAxes(problem),
+  players,
+  labels: [...labels],
+});
+
 /** Attributions of features, summed over those of every player: [B, n], or [K, B, n] for all classes. */
-export function playersOf({ path: { problem }, players, labels }: Game, arrays: readonly HostArray[]): HostArray {
-  const lead = resultAxes(problem);
-  const groups = numel(lead);
-  const sums = new Float64Array(groups * players);
-  let first = 0;
-  for (const { data } of arrays) {
-    const size = data.length / groups;
-    data.forEach((v, k) => {
-      const player = labels[first + (k % size)]!;
-      if (player < players) sums[Math.floor(k / size) * players + player]! += v;
-    });
-    first += size;
-  }
-  return hostArray(sums, [...lead, players]);
-}
+export const playersOf = (game: Game, arrays: readonly HostArray[]): HostArray => playerSums(arrays, playersForm(game));
 
 /** Uploads what all runs of a game are bound to. */
 function gameInputs({ path, labels }: Game, session: Session): Tensor[] {
@@ -191,14 +185,9 @@ export async function playGradients(game: Game, task: GradientTask): Promise<Pat
       const now = Math.min(task.masks.count, (group + 1) * m) - groupsDone;
       options.onProgress?.({ done: groupsDone * steps + now * Math.min(steps, (part + 1) * s), total });
     }
-    return session.read([...ends, ...totals]);
+    return session.read(readsOf(totals, ends));
   });
-  const totals = result.splice(-problem.ends.length - 1);
-  const baselineScore = totals.pop()!;
-  totals.forEach((a, j) => assertFinite(`the attribution of "${problem.endNames[j]}"`, a));
-  const [outputs, ...rest] = result;
-  const targets = problem.index ? rest.shift() : undefined;
-  return { totals, outputs: outputs!, targets, score: rest[0]!, baselineScore, plan };
+  return { ...path.valuesOf(result, { results: attributionNames(problem), parts: true }), plan };
 }
 
 interface Chunk {

@@ -120,7 +120,7 @@ export function valueGraph(shape: GameShape, width: number, m: number): Graph {
 
 /**
  * Integrated Gradients from m coalitions, with weights [m, n] for the players of each and [m] for its score.
- * Further inputs: both weights, nodes and weights of the quadrature [s], totals -> output, target, score, totals.
+ * Further inputs: both weights, nodes and weights of the quadrature [s], totals -> output, score, target, totals.
  */
 export function coalitionGradientGraph(shape: GameShape, width: number, players: number, m: number, s: number): Graph {
   const { problem, boundary } = shape;
@@ -144,7 +144,7 @@ export function coalitionGradientGraph(shape: GameShape, width: number, players:
   );
   const means = [...products, sum(mul(atStarts[0]!, aligned(ofScores, atStarts[0]!.shape)), 0)];
   const totals = means.map((v) => input(v.shape, "f32", "total"));
-  const results = [output, ...(index ? [index] : []), score, ...means.map((v, i) => add(v, totals[i]!))];
+  const results = [output, score, ...(index ? [index] : []), ...means.map((v, i) => add(v, totals[i]!))];
   return {
     inputs: [...inputs, ofPlayers, ofScores, nodes, weights, ...totals],
     outputs: pinned(shape, results),

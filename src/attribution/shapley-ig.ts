@@ -6,7 +6,7 @@ import type { HostArray } from "../tensor/host.ts";
 import { summarise } from "./integrated-gradients.ts";
 import { quadrature, type Rule } from "./quadrature.ts";
 import { playerWeights, sampledCoalitions, type CoalitionOptions } from "./shapley-coalitions.ts";
-import { playersOf, playGradients, withGame, type GameOptions } from "./shapley-game.ts";
+import { playersForm, playersOf, playGradients, withGame, type GameOptions } from "./shapley-game.ts";
 import type { Attribution, Input, ModelLike } from "./types.ts";
 
 export interface ShapleyIGOptions extends GameOptions, CoalitionOptions {
@@ -62,8 +62,10 @@ export async function shapleyIG<I extends Input>(
       weights: masks.weights,
       quadrature: quadrature(rule, steps),
     });
+    const summary = summarise(game.path, result, input, steps, masks.count * steps);
+    options.recorder?.noteResult("shapley", playersForm(game));
     return {
-      ...summarise(game.path, result, input, steps, masks.count * steps),
+      ...summary,
       players: playersOf(game, result.totals),
       rule,
       coalitions: masks.count,

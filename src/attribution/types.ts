@@ -6,6 +6,7 @@ import type { Value } from "../graph/node.ts";
 import type { Model, Tap } from "../nn/model.ts";
 import type { Baseline, WeightedBaseline } from "./baselines.ts";
 import type { PathKernel } from "./path-mlp.ts";
+import type { Recorder } from "./recorder.ts";
 import type { Score, Target } from "./score.ts";
 
 export type ArrayInput = HostArray | Tensor;
@@ -33,6 +34,8 @@ export interface RunOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Aborts between chunks; the promise then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
+  /** @internal Takes down what the run does: see `saveExplanation`. */
+  readonly recorder?: Recorder;
 }
 
 export interface ScoreOptions {

@@ -1,11 +1,12 @@
 // Programs that were compiled ahead.
 import { FormatError, LimitError } from "../tensor/errors.ts";
 import type { Device } from "../tensor/device.ts";
-import { elementsOf } from "../tensor/host.ts";
+import type { DType } from "../tensor/dtype.ts";
+import { elementsOf, type HostArray } from "../tensor/host.ts";
 import { numel } from "../tensor/shape.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Executable } from "./executable.ts";
-import type { Launch, Recipe } from "./recipe.ts";
+import type { ArraySpec, Launch, Recipe } from "./recipe.ts";
 
 /** What a file must say of itself; the number changes with what a recipe means. */
 export const PROGRAM_FORMAT = "aumann program 1";
@@ -43,52 +44,84 @@ export function loadProgram(
   saved: SavedProgram,
   weights: ArrayBuffer | ArrayBufferView<ArrayBuffer>,
 ): LoadedProgram {
-  check(saved);
+  checkSaved("program of saveProgram()", () =>
+    (saved.format as string) === PROGRAM_FORMAT ? problemOf(saved.recipe) : `it is not "${PROGRAM_FORMAT}"`,
+  );
   const { recipe } = saved;
-  const { subgroups } = device.features;
-  if (saved.subgroups && !(subgroups && device.info.subgroupSize === 4))
-    throw new LimitError("the program was saved for adapters with subgroups of four; save one for others as well");
+  return withWeights(device, saved, recipe.constants, weights, (tensors) => new LoadedProgram(device, recipe, tensors));
+}
+
+/** An array of which only shape and type are known; one with `fill` is of that number throughout. */
+export interface Constant extends ArraySpec {
+  readonly fill?: number;
+}
+
+/** Bytes of a constant among the weights. */
+export const weightBytes = ({ shape, fill }: Constant): number => (fill === undefined ? 4 * numel(shape) : 0);
+
+/**
+ * Uploads weights and makes something of them; where that fails, nothing is left of them.
+ * @throws FormatError for another number of bytes
+ * @throws LimitError if this adapter lacks what the kernels need
+ */
+export function withWeights<T>(
+  device: Device,
+  { subgroups }: Pick<SavedProgram, "subgroups">,
+  constants: readonly Constant[],
+  weights: ArrayBuffer | ArrayBufferView<ArrayBuffer>,
+  make: (tensors: readonly Tensor[]) => T,
+): T {
+  if (subgroups && !(device.features.subgroups && device.info.subgroupSize === 4))
+    throw new LimitError("the kernels were saved for adapters with subgroups of four; save them for others as well");
   const bytes = ArrayBuffer.isView(weights)
     ? weights.buffer.slice(weights.byteOffset, weights.byteOffset + weights.byteLength)
     : weights;
-  const sizes = recipe.constants.map(({ shape }) => 4 * numel(shape));
+  const sizes = constants.map(weightBytes);
   const total = sizes.reduce((a, b) => a + b, 0);
-  if (bytes.byteLength !== total) fail(`its weights are ${total} bytes, ${bytes.byteLength} were given`);
+  if (bytes.byteLength !== total)
+    throw new FormatError(`the weights are ${total} bytes, ${bytes.byteLength} were given; save them again`);
   const tensors: Tensor[] = [];
   let at = 0;
   try {
-    recipe.constants.forEach(({ shape, dtype }, i) => {
-      const data = elementsOf(bytes.slice(at, (at += sizes[i]!)), dtype);
+    constants.forEach(({ shape, dtype, fill }, i) => {
+      const part = bytes.slice(at, (at += sizes[i]!));
+      const data = fill === undefined ? elementsOf(part, dtype) : filled(device, numel(shape), fill, dtype);
       tensors.push(device.tensor({ shape, dtype, data }));
     });
-    return new LoadedProgram(device, recipe, tensors);
+    return make(tensors);
   } catch (error) {
     tensors.forEach((tensor) => tensor.dispose());
     throw error;
   }
 }
 
-const fail = (why: string): never => {
-  throw new FormatError(`this is no program of saveProgram(): ${why}; save it again with this version`);
-};
+function filled(device: Device, count: number, value: number, dtype: DType): HostArray["data"] {
+  if (4 * count > device.largestBuffer)
+    throw new LimitError(`an array of ${count} elements passes this adapter's limit`);
+  return elementsOf(new ArrayBuffer(4 * count), dtype).fill(value);
+}
 
 const DTYPES: readonly string[] = ["f32", "i32", "bool"];
 
 /** Whole numbers of 32 bits: all that WGSL and dispatches know. */
 const isCount = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 0 && (n as number) < 2 ** 32;
 
-function check(saved: SavedProgram): void {
+/**
+ * @param problem says what is wrong with a file, if anything; it may stumble over parts that are missing
+ * @throws FormatError
+ */
+export function checkSaved(what: string, problem: () => string | undefined): void {
   let wrong: string | undefined;
   try {
-    wrong = (saved.format as string) === PROGRAM_FORMAT ? problemOf(saved.recipe) : `it is not "${PROGRAM_FORMAT}"`;
+    wrong = problem();
   } catch {
     wrong = "a part is missing";
   }
-  if (wrong) fail(wrong);
+  if (wrong) throw new FormatError(`this is no ${what}: ${wrong}; save it again with this version`);
 }
 
 /** Checks the shapes of arrays, and the numbers of kernels and buffers: WebGPU then judges the rest. */
-function problemOf({ kernels, dispatches, inputs, constants, scratch, outputs }: Recipe): string | undefined {
+export function problemOf({ kernels, dispatches, inputs, constants, scratch, outputs }: Recipe): string | undefined {
   const arrays = [inputs, constants, outputs].flat();
   const buffers = arrays.length + scratch.length;
   const isSource = (source: unknown): boolean =>

@@ -41,7 +41,7 @@ export async function saveProgram(
     program: {
       format: PROGRAM_FORMAT,
       software,
-      subgroups: recipe.kernels.some((text) => /^enable subgroups/.test(text)),
+      subgroups: needsSubgroups(recipe.kernels),
       recipe: {
         ...recipe,
         dispatches: recipe.dispatches.map((dispatch) => ({
@@ -56,6 +56,10 @@ export async function saveProgram(
   };
 }
 
+/** Whether a kernel is for adapters with subgroups only. */
+export const needsSubgroups = (kernels: readonly string[]): boolean =>
+  kernels.some((text) => text.startsWith("enable subgroups"));
+
 function renumbered({ bindings, quick, ...rest }: Launch, order: ReadonlyMap<number, number>): Launch {
   return {
     ...rest,
@@ -67,7 +71,8 @@ function renumbered({ bindings, quick, ...rest }: Launch, order: ReadonlyMap<num
   };
 }
 
-function joined(arrays: readonly HostArray[]): ArrayBuffer {
+/** Elements of arrays, one after another. */
+export function joined(arrays: readonly HostArray[]): ArrayBuffer {
   const bytes = new Uint8Array(arrays.reduce((sum, { data }) => sum + data.byteLength, 0));
   let at = 0;
   for (const { data } of arrays) {

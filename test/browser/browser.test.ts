@@ -37,13 +37,13 @@ run().then((report) => postMessage({ report }), (error) => postMessage({ error: 
 /** Explains the workload's picture, without any code that compiles. */
 const AHEAD = `
 import { hostArray, openDevice } from "/dist/index.js";
-import { loadIntegratedGradients } from "/dist/ahead.js";
+import { loadAttributions } from "/dist/ahead.js";
 export async function run(kernels, picture) {
   const get = (file) => fetch("/" + kernels + file);
   const device = await openDevice();
   try {
     const [saved, weights] = await Promise.all([get(".json"), get(".bin")]);
-    const loaded = loadIntegratedGradients(device, await saved.json(), await weights.arrayBuffer());
+    const loaded = loadAttributions(device, await saved.json(), await weights.arrayBuffer());
     const x = hostArray(picture, [1, 1, 8, 8]);
     const results = [await loaded.explain(x), await loaded.explain(x)];
     loaded.dispose();
@@ -75,7 +75,12 @@ async function savedFiles(): Promise<Record<string, string | Buffer>> {
     const model = nn.modelOf(layers, layers.init(device, "browser"), [1, 8, 8]);
     const zeros = aumann.hostArray(new Float32Array(64), [1, 1, 8, 8]);
     const options = { steps: STEPS, rule: "midpoint" } as const;
-    const { explanation, weights } = await attribution.saveIntegratedGradients(model, zeros, options);
+    const { explanation, weights } = await attribution.saveExplanation(
+      attribution.integratedGradients,
+      model,
+      zeros,
+      options,
+    );
     files[`/${kernels}.json`] = JSON.stringify(explanation);
     files[`/${kernels}.bin`] = Buffer.from(weights);
     device.destroy();

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { clientCode, livePage, type LivePage } from "../../examples/lib/live-page.ts";
 import type { PageData } from "../../examples/lib/live-page-data.ts";
 import { pageStudy, sliderRange, type PageStudy } from "../../examples/lib/live-page-study.ts";
-import type { SavedGradients } from "../../src/ahead.ts";
+import type { SavedExplanation } from "../../src/ahead.ts";
 import { testDevice, withCleanDevice } from "../gpu.ts";
 import { HOSTILE, tinyTable } from "./tiny-table.ts";
 
@@ -41,8 +41,8 @@ describe("the page", () => {
     expect(data).toEqual(JSON.parse(JSON.stringify({ features: study.features, cases: study.cases })));
     expect(data.cases).toHaveLength(study.rows.test);
     for (const kernels of ["hardware", "software"] as const) {
-      const { program, steps, rule } = block<SavedGradients>(kernels);
-      expect({ software: program.software, steps, rule }).toEqual({
+      const { software, fixed } = block<SavedExplanation>(kernels);
+      expect({ software, ...fixed }).toMatchObject({
         software: kernels === "software",
         steps: 20,
         rule: "midpoint",

@@ -18,7 +18,7 @@ try {
   for (const page of pages) {
     const { start, gzip, gzipLater } = await bundlePage(page, library);
     // The page of one kind of adapter or the other: the larger of both.
-    const fetched = ahead.map((kind) => (kind[page] ? JSON.stringify(kind[page].explanation) : ""));
+    const fetched = ahead.map((kind) => (kind[page] ? JSON.stringify(kind[page]) : ""));
     const text = Math.max(...fetched.map(({ length }) => length));
     const compressed = Math.max(...fetched.map((json) => (json && gzipSync(json, { level: 9 }).length) || 0));
     const [total, limit] = [gzip + compressed, budget[page] ?? 0];
