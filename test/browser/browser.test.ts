@@ -37,22 +37,29 @@ run().then((report) => postMessage({ report }), (error) => postMessage({ error: 
 /** Explains the workload's picture, without any code that compiles. */
 const AHEAD = `
 import { hostArray, openDevice } from "/dist/index.js";
-import { loadAttributions } from "/dist/ahead.js";
+import { loadAttributions, loadCgi, splitExplanations } from "/dist/ahead.js";
 export async function run(kernels, picture) {
   const get = (file) => fetch("/" + kernels + file);
   const device = await openDevice();
   try {
     const [saved, weights] = await Promise.all([get(".json"), get(".bin")]);
-    const loaded = loadAttributions(device, await saved.json(), await weights.arrayBuffer());
+    const files = splitExplanations(await saved.json(), await weights.arrayBuffer());
     const x = hostArray(picture, [1, 1, 8, 8]);
-    const results = [await loaded.explain(x), await loaded.explain(x)];
-    loaded.dispose();
-    const leftBytes = device.memory.live;
-    return { attributions: results.map(({ attributions }) => [...attributions.data]), leftBytes };
+    const found = {};
+    for (const [name, load] of [["integrated", loadAttributions], ["guided", loadAttributions], ["competition", loadCgi]]) {
+      const loaded = load(device, files[name].explanation, files[name].weights);
+      const results = [await loaded.explain(x), await loaded.explain(x)];
+      loaded.dispose();
+      found[name] = results.map(({ attributions }) => [...attributions.data]);
+    }
+    return { found, leftBytes: device.memory.live };
   } finally {
     device.destroy();
   }
 }`;
+
+/** Wide steps: which coordinates are ahead does not hang on the last digits then. */
+const GUIDED = { steps: 8 };
 
 let browser: Browser;
 let site: Site;
@@ -74,18 +81,32 @@ async function savedFiles(): Promise<Record<string, string | Buffer>> {
     const layers = network({ aumann, nn, attribution });
     const model = nn.modelOf(layers, layers.init(device, "browser"), [1, 8, 8]);
     const zeros = aumann.hostArray(new Float32Array(64), [1, 1, 8, 8]);
-    const options = { steps: STEPS, rule: "midpoint" } as const;
-    const { explanation, weights } = await attribution.saveExplanation(
-      attribution.integratedGradients,
-      model,
-      zeros,
-      options,
-    );
-    files[`/${kernels}.json`] = JSON.stringify(explanation);
+    const { saveExplanation, joinExplanations, integratedGradients, guidedIG, cgi } = attribution;
+    const { explanations, weights } = joinExplanations({
+      integrated: await saveExplanation(integratedGradients, model, zeros, { steps: STEPS, rule: "midpoint" }),
+      guided: await saveExplanation(guidedIG, model, zeros, GUIDED),
+      competition: await saveExplanation(cgi, model, zeros),
+    });
+    files[`/${kernels}.json`] = JSON.stringify(explanations);
     files[`/${kernels}.bin`] = Buffer.from(weights);
     device.destroy();
   }
   return files;
+}
+
+type Methods = Record<"integrated" | "guided" | "competition", number[]>;
+
+/** What Node gives for the other methods of the saved files. */
+async function otherMethods(): Promise<Pick<Methods, "guided" | "competition">> {
+  const device = await testDevice();
+  const layers = network({ aumann, nn, attribution });
+  const parameters = layers.init(device, "browser");
+  const model = nn.modelOf(layers, parameters, [1, 8, 8]);
+  const x = aumann.hostArray(picture(), [1, 1, 8, 8]);
+  const guided = await attribution.guidedIG(model, x, GUIDED);
+  const competition = await attribution.cgi(model, x);
+  Object.values(parameters).forEach((tensor) => tensor.dispose());
+  return { guided: [...guided.attributions.data], competition: [...competition.attributions.data] };
 }
 
 afterAll(async () => {
@@ -133,11 +154,13 @@ describe("in a browser", () => {
   for (const kernels of ["software", "hardware"])
     test(`a page explains what was compiled ahead for ${kernels}`, async () => {
       const run = `run("${kernels}", ${JSON.stringify([...picture()])})`;
-      const found = await onPage<{ attributions: number[][]; leftBytes: number }>(
+      const { found, leftBytes } = await onPage<{ found: Record<keyof Methods, number[][]>; leftBytes: number }>(
         `import("/ahead.js").then(({ run }) => ${run})`,
       );
-      for (const attributions of found.attributions) expectNear(attributions, inNode.attributions);
-      expect(found.leftBytes).toBe(0);
+      const expected = { integrated: inNode.attributions, ...(await otherMethods()) };
+      for (const name of ["integrated", "guided", "competition"] as const)
+        for (const attributions of found[name]) expectNear(attributions, expected[name]);
+      expect(leftBytes).toBe(0);
     });
 
   test("without WebGPU, one sentence says what to do", async () => {

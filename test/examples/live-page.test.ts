@@ -77,7 +77,7 @@ describe("its code", () => {
     expect(code).toContain("createComputePipelineAsync");
     expect(code).not.toContain("</script");
     expect(code.length).toBeLessThan(30_000);
-    expect(page.sizes["code that explains"]).toBeLessThan(11_500);
+    expect(page.sizes["code that explains"]).toBeLessThan(12_000);
   });
 });
 
