@@ -29,22 +29,25 @@ export interface ExplainOptions extends Pick<RunOptions, "onProgress" | "signal"
 /** An explanation that was compiled ahead, with its weights on a device. */
 export class LoadedExplanation<K extends Kind = Kind> {
   readonly #programs: readonly Executable[];
-  /** Numbers of the tensors that no step after this one reads. */
-  readonly #last: readonly (readonly number[])[];
+  readonly #constants: readonly Tensor[];
+  readonly #finish: Finish<K>;
+  readonly #lastReads: readonly (readonly number[])[];
 
   /** @internal Use `loadAttributions` and the like. */
   constructor(
     readonly device: Device,
     readonly saved: SavedExplanation,
-    readonly constants: readonly Tensor[],
-    readonly finish: Finish<K>,
+    constants: readonly Tensor[],
+    finish: Finish<K>,
   ) {
     const { run } = saved;
     this.#programs = run.programs.map((program, i) => {
       const own = program.constants.map((number) => constants[-number - 1]!);
       return new Executable(device, recipeOf(run, i), own);
     });
-    this.#last = lastReads(saved);
+    this.#constants = constants;
+    this.#finish = finish;
+    this.#lastReads = lastReads(saved);
   }
 
   /**
@@ -73,11 +76,11 @@ export class LoadedExplanation<K extends Kind = Kind> {
 
   /** All steps, the last of which is a read. The scope closes before that is waited for: one round trip less. */
   async #run(inputs: readonly (Tensor | undefined)[], options: ExplainOptions): Promise<HostArray[][]> {
-    const { device, saved, constants } = this;
+    const { device, saved } = this;
     const { steps } = saved.run;
     const session = new Session(device, options);
     const tensors = [...inputs];
-    const of = (number: number): Tensor => (number < 0 ? constants[-number - 1]! : tensors[number]!);
+    const of = (number: number): Tensor => (number < 0 ? this.#constants[-number - 1]! : tensors[number]!);
     const reads: Promise<HostArray[]>[] = [];
     try {
       await session.ready(this.#programs);
@@ -91,7 +94,7 @@ export class LoadedExplanation<K extends Kind = Kind> {
             // Where the scope reports an error, nobody waits for it.
             else reads.at(-1)!.catch(() => undefined);
           }
-          session.drop(this.#last[at]!.map((number) => tensors[number]!));
+          session.drop(this.#lastReads[at]!.map((number) => tensors[number]!));
           if (step === "submit") options.onProgress?.({ done: at + 1, total: steps.length });
         }
       });
@@ -105,7 +108,7 @@ export class LoadedExplanation<K extends Kind = Kind> {
 
   #result(reads: Reads): Partial<Results[K]> {
     try {
-      return this.finish.result(reads, this.saved.form as never);
+      return this.#finish.result(reads, this.saved.form as never);
     } catch (error) {
       if (error instanceof AumannError) throw error;
       throw new FormatError("this explanation does not belong to its programs; save it again", { cause: error });
@@ -115,12 +118,12 @@ export class LoadedExplanation<K extends Kind = Kind> {
   /** Inputs in their order, checked as far as programs do not do so themselves. */
   #arrays(input: Input): ArrayInput[] {
     const { inputs, single } = this.saved;
-    const given = (single ? { [inputs[0]!.name]: input } : input) as Readonly<Record<string, ArrayInput>>;
+    const given = (single ? { [inputs[0]!.name]: input } : input) as Readonly<Record<string, ArrayInput>> | undefined;
     return inputs.map(({ name, rows }) => {
-      const x = given[name];
+      const x = given?.[name];
       if (!x?.shape) throw new ArgumentError(`input "${name}": expected a tensor or hostArray(numbers, [batch, ...])`);
       if (!(x instanceof Tensor)) assertFinite(`input "${name}"`, x);
-      if (rows !== undefined) checkIds(new Map([[name, rows]]), given);
+      if (rows !== undefined) checkIds(new Map([[name, rows]]), { [name]: x });
       return x;
     });
   }
@@ -138,7 +141,7 @@ export class LoadedExplanation<K extends Kind = Kind> {
 
   /** Frees the weights. */
   dispose(): void {
-    this.constants.forEach((tensor) => tensor.dispose());
+    this.#constants.forEach((tensor) => tensor.dispose());
   }
 
   [Symbol.dispose](): void {
@@ -146,12 +149,7 @@ export class LoadedExplanation<K extends Kind = Kind> {
   }
 }
 
-/**
- * An explanation that `saveExplanation` compiled, ready to explain inputs on this device.
- * @param saved, weights what was saved, or the files made from it
- * @throws FormatError if they are not that, or not of this version, or cut short, or of another method
- * @throws LimitError if this adapter lacks what the kernels need
- */
+/** The function that loads explanations of one kind: see `loadAttributions`. */
 export const loading =
   <K extends Kind>(finish: Finish<K>) =>
   (

@@ -19,7 +19,7 @@ export class Recorder implements Reads {
   classes: HostArray | undefined;
   kind: Kind | undefined;
   form: object = {};
-  /** What the run uploaded, as it was when it was first used: the run frees its own. */
+  /** Copies of what the run uploaded, as it was when it was first used; whoever records frees them. */
   readonly uploads: Tensor[] = [];
   readonly #numbers: Map<Tensor, number>;
   readonly #target: number;
@@ -83,10 +83,6 @@ export class Recorder implements Reads {
     encoder.copyBufferToBuffer(buffer, 0, copy.allocation.buffer, 0, bytes);
     gpu.queue.submit([encoder.finish()]);
     return copy;
-  }
-
-  dispose(): void {
-    this.uploads.splice(0).forEach((tensor) => tensor.dispose());
   }
 }
 

@@ -150,7 +150,7 @@ function fixedPart(result: object, finish: Finish<Kind>["result"], recorder: Rec
   const made = finish(recorder, recorder.form as never);
   const rest = Object.entries(result).filter(([key]) => !(key in made));
   const wrong = rest.find(([, value]) => holdsArrays(value));
-  if (!wrong) return Object.fromEntries(rest) as object;
+  if (!wrong) return Object.fromEntries(rest);
   throw new ArgumentError(
     `saveExplanation: "${wrong[0]}" of the result cannot be saved; leave out the option that asks for it`,
   );

@@ -92,6 +92,7 @@ const added = (step: RecordedStep, { programs }: RecordedRun): number =>
 const namedBy = (step: RecordedStep): readonly number[] =>
   step === "submit" ? [] : "run" in step ? step.of : step.read;
 
+/** For every step the numbers of what steps before it returned, and no step after it reads. */
 export function lastReads({ run, inputs }: SavedExplanation): number[][] {
   const last = new Map<number, number>();
   let count = inputs.length + 1;
@@ -127,10 +128,7 @@ export function problemOfExplanation(saved: SavedExplanation, kind: Kind): strin
   const last = run.steps.at(-1);
   if (!last || last === "submit" || !("read" in last)) return "its steps do not end";
   const lists = [forms, ...(target === undefined ? [] : [target.classes, target.output])];
-  const parts = [form, fixed, ...inputs, ...forms];
-  return lists.every(Array.isArray) &&
-    inputs.length > 0 &&
-    parts.every((part) => typeof part === "object" && part !== null)
-    ? undefined
-    : "a part is of another form";
+  const isObject = (part: unknown): boolean => typeof part === "object" && part !== null;
+  const whole = lists.every(Array.isArray) && [form, fixed, ...inputs, ...forms].every(isObject);
+  return whole && inputs.length > 0 ? undefined : "a part is of another form";
 }
