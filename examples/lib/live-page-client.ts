@@ -1,9 +1,16 @@
 // The script of the live page: explains the row that the sliders show, again whenever one of them moves.
-import { loadAttributions, type LoadedExplanation, type SavedExplanation } from "../../src/ahead.ts";
+import {
+  loadAttributions,
+  loadHessians,
+  splitExplanations,
+  type JoinedExplanations,
+  type LoadedExplanation,
+} from "../../src/ahead.ts";
 import type { Attribution } from "../../src/attribution/types.ts";
 import { AumannError, hostArray, openDevice, type Device } from "../../src/index.ts";
 import type { Kernels, PageData } from "./live-page-data.ts";
 import { byId, exact, signed } from "./live-page-elements.ts";
+import { PairRows } from "./live-page-pairs.ts";
 import { FeatureRows } from "./live-page-rows.ts";
 
 const json = <T>(id: string): T => JSON.parse(byId(id).textContent) as T;
@@ -20,6 +27,11 @@ const rows = new FeatureRows(byId("features"), byId("all"), features, (j, value)
   describe();
   request(false);
 });
+
+const pairs = new PairRows(
+  byId("pairs"),
+  features.map(({ name }) => name),
+);
 
 function load(values: readonly number[], text: string): void {
   Object.assign(row, { loaded: values, values: [...values], text });
@@ -48,10 +60,13 @@ interface Wanted {
   readonly fresh: boolean;
 }
 
-let loaded: LoadedExplanation<"attributions">;
+let contributions: LoadedExplanation<"attributions">;
+let interactions: LoadedExplanation<"hessians">;
 let wanted: Wanted | undefined;
 let busy = false;
 let first: number | undefined;
+/** Whether a row was loaded since pairs were drawn. */
+let freshPairs = false;
 
 /** Explains the newest values; while an explanation runs, those that came in between are passed over. */
 function request(fresh: boolean): void {
@@ -74,19 +89,30 @@ async function explainAll(): Promise<void> {
 
 async function explain(values: readonly number[], fresh: boolean): Promise<void> {
   const inputs = features.map(({ mean, deviation }, j) => (values[j]! - mean) / deviation);
-  const started = performance.now();
-  const result = await loaded.explain(hostArray(inputs, [1, inputs.length]));
-  const took = performance.now() - started;
-  const contributions = [...result.attributions.data];
-  show(contributions, result);
-  rows.draw(contributions, fresh);
+  const x = hostArray(inputs, [1, inputs.length]);
+  const [result, took] = await timed(() => contributions.explain(x));
+  const each = [...result.attributions.data];
+  show(each, result);
+  rows.draw(each, fresh);
   byId("time").textContent = milliseconds(took);
   if (first === undefined) byId("first").textContent = `${milliseconds((first = took))}, building kernels`;
+  freshPairs ||= fresh;
+  // A slider goes on: pairs wait until it rests.
+  if (wanted) return;
+  const [ofPairs, more] = await timed(() => interactions.explain(x));
+  pairs.draw(ofPairs, freshPairs);
+  freshPairs = false;
+  byId("more").textContent = milliseconds(more);
 }
 
-function show(contributions: readonly number[], { scores, delta }: Pick<Attribution, "scores" | "delta">): void {
+async function timed<T>(work: () => Promise<T>): Promise<[result: T, milliseconds: number]> {
+  const started = performance.now();
+  return [await work(), performance.now() - started];
+}
+
+function show(each: readonly number[], { scores, delta }: Pick<Attribution, "scores" | "delta">): void {
   const [baseline, logit, missed] = [scores.baseline, scores.input, delta].map(({ data }) => data[0]!) as Triple;
-  const sum = contributions.reduce((total, c) => total + c, 0);
+  const sum = each.reduce((total, c) => total + c, 0);
   const probability = 1 / (1 + Math.exp(-logit));
   exact("probability", probability, percentage(probability));
   byId("meter").style.width = `${100 * probability}%`;
@@ -128,7 +154,10 @@ async function start(): Promise<void> {
   const name = description || `${vendor} ${architecture}`.trim() || "without a name";
   byId("adapter").textContent = `${name}${software ? ", on the CPU" : ""}`;
   const bytes = Uint8Array.from(atob(json<string>("weights")), (c) => c.charCodeAt(0));
-  loaded = loadAttributions(device, json<SavedExplanation>(kernelsFor(device)), bytes);
+  const explanations = json<JoinedExplanations>(kernelsFor(device));
+  const files = splitExplanations<"contributions" | "pairs">(explanations, bytes.buffer);
+  contributions = loadAttributions(device, files.contributions.explanation, files.contributions.weights);
+  interactions = loadHessians(device, files.pairs.explanation, files.pairs.weights);
   byId("another").onclick = loadNext;
   byId("mean").onclick = () => load(means, "The mean of the training rows, where paths start.");
   byId("reset").onclick = () => load(row.loaded, row.text);

@@ -1,20 +1,18 @@
 // A line for each feature of the live page: its name, slider and value, and the bar of what it contributes.
 import type { Feature } from "./live-page-data.ts";
-import { exact, make, signed } from "./live-page-elements.ts";
+import { make } from "./live-page-elements.ts";
+import { draw, line, type Line } from "./live-page-lines.ts";
 
 /** Features that are shown until all are asked for. */
 const FEW = 10;
 
-interface Line {
-  readonly item: HTMLLIElement;
+interface FeatureLine extends Line {
   readonly slider: HTMLInputElement;
   readonly value: HTMLElement;
-  readonly bar: HTMLElement;
-  readonly contribution: HTMLDataElement;
 }
 
 export class FeatureRows {
-  readonly #lines: readonly Line[];
+  readonly #lines: readonly FeatureLine[];
   /** Positions of features, the largest contribution of the loaded row first. */
   #order: number[];
   /** What the features that are not shown contribute together. */
@@ -32,8 +30,7 @@ export class FeatureRows {
   ) {
     this.#lines = features.map((feature, j) => featureLine(feature, j, (value) => onInput(j, value)));
     this.#order = features.map((_, j) => j);
-    this.#others = line(make("span", { className: "name", textContent: `${features.length - FEW} others` }));
-    this.#others.item.className = "others";
+    this.#others = line(`${features.length - FEW} others`);
     button.hidden = features.length <= FEW;
     button.onclick = () => {
       this.#all = !this.#all;
@@ -77,22 +74,16 @@ export class FeatureRows {
     const values = this.#contributions;
     const rest = this.#order.slice(FEW).reduce((sum, j) => sum + values[j]!, 0);
     this.#reach = Math.max(this.#reach, ...[...values, rest].map(Math.abs));
-    this.#lines.forEach((drawn, j) => this.#contribute(drawn, values[j]!));
-    this.#contribute(this.#others, rest);
-  }
-
-  #contribute({ bar, contribution }: Line, value: number): void {
-    const width = this.#reach > 0 ? (48 * Math.abs(value)) / this.#reach : 0;
-    bar.className = value < 0 ? "away" : "towards";
-    bar.style.width = `${width}%`;
-    exact(contribution, value, signed(value, 2));
+    this.#lines.forEach((drawn, j) => draw(drawn, values[j]!, this.#reach));
+    draw(this.#others, rest, this.#reach);
   }
 }
 
-function featureLine(feature: Feature, j: number, onInput: (value: number) => void): Line {
+function featureLine(feature: Feature, j: number, onInput: (value: number) => void): FeatureLine {
   const { name, min, max, step, mean } = feature;
-  const made = line(make("label", { className: "name", htmlFor: `feature${j}`, textContent: name, title: name }));
-  const { slider, value } = made;
+  const slider = make("input", { type: "range" });
+  const value = make("span", { className: "value" });
+  const label = make("label", { className: "name", htmlFor: `feature${j}`, textContent: name, title: name });
   Object.assign(slider, { id: `feature${j}`, min: String(min), max: String(max), step: String(step) });
   slider.disabled = min === max;
   slider.style.setProperty("--mean", String(max > min ? (mean - min) / (max - min) : 0.5));
@@ -100,18 +91,7 @@ function featureLine(feature: Feature, j: number, onInput: (value: number) => vo
     value.textContent = slider.ariaValueText = valueText(feature, slider.valueAsNumber);
     onInput(slider.valueAsNumber);
   };
-  return made;
-}
-
-/** What all lines have; the line of the other features has no slider. */
-function line(name: HTMLElement): Line {
-  const slider = make("input", { type: "range" });
-  const value = make("span", { className: "value" });
-  const bar = make("div");
-  const contribution = make("data");
-  const bars = make("div", { className: "bar" }, bar);
-  const parts = name instanceof HTMLLabelElement ? [name, slider, value] : [name];
-  return { item: make("li", {}, ...parts, bars, contribution), slider, value, bar, contribution };
+  return { ...line(label, slider, value), slider, value };
 }
 
 function valueText({ decimals }: Feature, value: number): string {

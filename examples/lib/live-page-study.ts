@@ -1,7 +1,9 @@
 // A network trained on a table, and its explanation compiled ahead for a page.
 import { integratedGradients } from "../../src/attribution/integrated-gradients.ts";
-import type { SavedExplanation } from "../../src/attribution/saved-explanation.ts";
+import { integratedHessians } from "../../src/attribution/integrated-hessians.ts";
+import { joinExplanations, type JoinedExplanations } from "../../src/attribution/join-explanations.ts";
 import { saveExplanation } from "../../src/attribution/save-explanation.ts";
+import type { Value } from "../../src/graph/node.ts";
 import { reshape } from "../../src/kernels/movement.ts";
 import * as nn from "../../src/nn/index.ts";
 import { openDevice, type Device } from "../../src/tensor/device.ts";
@@ -26,9 +28,9 @@ export interface PageSettings {
 /** Host copies of a network's weights, by name. */
 export type Weights = Readonly<Record<string, HostArray>>;
 
-/** One explanation for each kind of adapter, over the same weights. */
+/** Explanations for each kind of adapter, over the same weights. */
 export interface Ahead {
-  readonly explanations: Readonly<Record<Kernels, SavedExplanation>>;
+  readonly explanations: Readonly<Record<Kernels, JoinedExplanations>>;
   readonly weights: ArrayBuffer;
 }
 
@@ -53,6 +55,9 @@ export interface PageTools {
 
 const HELD = 0.25;
 const CASES = 30;
+
+/** How sharp the smooth form of the network is whose pairs are shown, and the nodes on its path. */
+export const PAIRS = { beta: 20, nodes: 32 };
 
 export async function pageStudy(data: Dataset, settings: PageSettings, tools: PageTools): Promise<PageStudy> {
   const { device, signal, onProgress } = tools;
@@ -101,8 +106,9 @@ async function hostCopies({ device, parameters }: nn.Model): Promise<Weights> {
 }
 
 /**
- * Integrated Gradients of a network's only logit, from zeros, for one row of `width` numbers.
- * @param nodes of the quadrature
+ * Integrated Gradients of a network's only logit, and Integrated Hessians of that of its smooth form, from zeros, for one row of
+ * `width` numbers.
+ * @param nodes of the quadrature of the former
  */
 export async function compiledAhead(
   network: nn.Network,
@@ -117,9 +123,11 @@ export async function compiledAhead(
       const model = nn.modelOf(network, Object.fromEntries(uploaded), [width]);
       const like = hostArray(new Float32Array(width), [1, width]);
       // No class is to be chosen among one.
-      return await saveExplanation(integratedGradients, model, like, {
-        steps: nodes,
-        target: (logits) => reshape(logits, [1]),
+      const target = (logits: Value): Value => reshape(logits, [1]);
+      const smoothed = nn.smooth(model, { beta: PAIRS.beta });
+      return joinExplanations({
+        contributions: await saveExplanation(integratedGradients, model, like, { steps: nodes, target }),
+        pairs: await saveExplanation(integratedHessians, smoothed, like, { nodes: PAIRS.nodes, target }),
       });
     } finally {
       device.destroy();
@@ -129,7 +137,7 @@ export async function compiledAhead(
   if (!Buffer.from(hardware.weights).equals(Buffer.from(software.weights)))
     throw new Error("the explanations for hardware and software have different weights; the page holds them once");
   return {
-    explanations: { hardware: hardware.explanation, software: software.explanation },
+    explanations: { hardware: hardware.explanations, software: software.explanations },
     weights: hardware.weights,
   };
 }

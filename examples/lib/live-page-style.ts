@@ -58,7 +58,9 @@ button:disabled{color:var(--soft);opacity:.55;cursor:default}
 .name{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .value{justify-self:end;white-space:nowrap}
 .features data{text-align:right;font-weight:550}
-.others .name{grid-column:1/4;color:var(--soft)}
+.wide .name{grid-column:1/4}
+.wide:last-child .name{color:var(--soft)}
+.features .note{margin-top:12px;max-width:none}
 .features button{margin-top:12px}
 .bar{position:relative;height:36px;background:linear-gradient(var(--soft),var(--soft)) 50%/1px 100% no-repeat}
 .bar div{position:absolute;top:10px;height:16px}
@@ -100,7 +102,9 @@ h1{font-size:1.375rem}
 .bar{grid-area:2/2;height:30px}
 .bar div{top:8px;height:14px}
 .features data{grid-area:2/3}
-.others .name{grid-area:2/1}
+.wide .name{grid-area:2/1}
+#pairs .name{grid-area:1/1/2/4}
+#pairs .bar{grid-area:2/1/3/3}
 }
 @media print{body{background:none}.answer{position:static}}
 `;

@@ -7,7 +7,7 @@ import { root } from "../../scripts/library.mjs";
 import { escapeText } from "../../src/view/svg.ts";
 import { KERNELS, type PageData } from "./live-page-data.ts";
 import { STYLE } from "./live-page-style.ts";
-import type { PageStudy } from "./live-page-study.ts";
+import { PAIRS, type PageStudy } from "./live-page-study.ts";
 
 export interface LivePage {
   readonly html: string;
@@ -102,7 +102,7 @@ function markup({ data, rows, quality, settings, features }: PageStudy, sizes: L
   };
   const list = Object.entries(facts).map(([name, value]) => fact(name, escapeText(value)));
   return `<p>A small network reads ${features.length} features. Move a slider, and your browser explains the new answer, by Integrated
-Gradients from the mean row. Nothing leaves this page.</p>
+Gradients and Hessians from the mean row. Nothing leaves this page.</p>
 <p id="problem" role="alert" hidden></p>
 <noscript><p>This page computes with JavaScript and WebGPU.</p></noscript>
 <div id="live" hidden>
@@ -134,11 +134,20 @@ Gradients from the mean row. Nothing leaves this page.</p>
 <ol id="features"></ol>
 <button type="button" id="all" aria-controls="features"></button>
 </section>
+<section class="card features" aria-label="Pairs of features">
+<div class="head" aria-hidden="true"><span>pair of features</span><span></span>
+<span class="sides"><span>${escapeText(negative)}</span><span>${escapeText(positive)}</span></span></div>
+<ol id="pairs"></ol>
+<p class="note">Integrated Hessians of the network smoothed with β = ${PAIRS.beta}, whose logit changes by <data id="change"></data> on this way: features
+alone make <data id="alone"></data> of it, pairs <data id="together"></data>; they miss it by <data id="missed"></data>.
+<span id="more"></span> for all ${(features.length * (features.length - 1)) / 2} pairs.</p>
+</section>
 <section>
 <h2>How to read this</h2>
 <p>The logit is the logarithm of the odds of “${escapeText(positive)}”: 0 is a probability of one half. Each bar is what a feature
 contributes on the way from the mean training row to the row above, in logits; a feature at its mean, the tick on its slider, contributes nothing.
-All bars describe this network, not what causes what: where features go together, another network may use others.</p>
+A pair counts beside that where one feature changes what the other does: Integrated Hessians
+divide every contribution up in this way. All bars describe this network, not what causes what: where features go together, another network may use others.</p>
 <p>${escapeText([`Data: ${data.source}.`, ...data.notes].join(" "))}</p>
 <dl class="facts">
 ${fact("first explanation", `<span id="first"></span>`)}

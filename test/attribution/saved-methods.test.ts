@@ -435,7 +435,7 @@ describe("refused is", () => {
           (run: Record<string, unknown>) => ((run["programs"] as { constants: unknown[] }[])[0]!.constants[0] = value),
         ];
         for (const change of wrong)
-          expect(await attempt(change), `${change.toString()} ${String(value)}`).toBeUndefined();
+          expect(await attempt(change), `${change.toString()} ${JSON.stringify(value)}`).toBeUndefined();
       }
     }));
 });

@@ -2,7 +2,7 @@
 import type { Browser, Page } from "puppeteer-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { livePage } from "../../examples/lib/live-page.ts";
-import { pageStudy, type PageStudy } from "../../examples/lib/live-page-study.ts";
+import { PAIRS, pageStudy, type PageStudy } from "../../examples/lib/live-page-study.ts";
 import { HOSTILE, tinyTable } from "../examples/tiny-table.ts";
 import { testDevice } from "../gpu.ts";
 import { openBrowser } from "./chrome.ts";
@@ -27,14 +27,17 @@ afterAll(async () => {
   await site?.[Symbol.asyncDispose]();
 });
 
+const rectified = (z: number): number => Math.max(0, z);
+const smoothed = (z: number): number => rectified(z) + Math.log1p(Math.exp(-PAIRS.beta * Math.abs(z))) / PAIRS.beta;
+
 /** The logit at standardised inputs, by loops over the weights. */
-function logitAt(inputs: readonly number[]): number {
+function logitAt(inputs: readonly number[], activation = rectified): number {
   const { parameters } = study;
   const layers = [1, 2, 3].map((l) => ["weight", "bias"].map((kind) => parameters[`dense${l}.${kind}`]!.data));
   const outputs = layers.reduce((x, [weight, bias], l) => {
     return Array.from(bias!, (b, k) => {
       const z = x.reduce((sum, v, i) => sum + v * weight![i * bias!.length + k]!, b);
-      return l < 2 ? Math.max(0, z) : z;
+      return l < 2 ? activation(z) : z;
     });
   }, inputs as number[]);
   return outputs[0]!;
@@ -52,7 +55,7 @@ interface Shown {
 
 /** What the page should show for a row in the units of the table: derivatives are differences, piecewise exact. */
 function truth(values: readonly number[]): Pick<Shown, "logit" | "baseline" | "contributions"> {
-  const x = values.map((v, j) => Math.fround((v - study.features[j]!.mean) / study.features[j]!.deviation));
+  const x = standard(values);
   const contributions = x.map((distance, i) => {
     let mean = 0;
     for (let k = 0; k < NODES; k++) {
@@ -71,6 +74,62 @@ const onPage = (query: string, work: (page: Page) => Promise<void>): Promise<voi
     await page.click("#all");
     await work(page);
   });
+
+/** Inputs of the network. */
+const standard = (values: readonly number[]): number[] =>
+  values.map((v, j) => Math.fround((v - study.features[j]!.mean) / study.features[j]!.deviation));
+
+/** Both halves of an interaction of the smoothed network: 2 D_i D_j (integral of -u ln u H_ij(u D) du), by differences. */
+function pairTruth(x: readonly number[], i: number, j: number): number {
+  const h = 1e-3;
+  const count = 2000;
+  let sum = 0;
+  for (let k = 0; k < count; k++) {
+    const u = (k + 0.5) / count;
+    const at = (a: number, b: number): number =>
+      logitAt(
+        x.map((v, n) => u * v + (n === i ? a : 0) + (n === j ? b : 0)),
+        smoothed,
+      );
+    sum += (-u * Math.log(u) * (at(h, h) - at(h, -h) - at(-h, h) + at(-h, -h))) / (4 * h * h * count);
+  }
+  return 2 * x[i]! * x[j]! * sum;
+}
+
+interface ShownPairs {
+  readonly pairs: readonly { readonly name: string; readonly value: number }[];
+  readonly change: number;
+  readonly alone: number;
+  readonly together: number;
+}
+
+const shownPairs = (page: Page): Promise<ShownPairs> =>
+  page.evaluate(() => {
+    const number = (at: Element): number => Number((at as HTMLDataElement).value);
+    const [change, alone, together] = ["change", "alone", "together"].map((id) => number(document.getElementById(id)!));
+    const pairs = Array.from(document.querySelectorAll("#pairs li"), (item) => ({
+      name: item.querySelector(".name")!.textContent,
+      value: number(item.querySelector("data")!),
+    }));
+    return { pairs, change: change!, alone: alone!, together: together! };
+  });
+
+/** Waits for the pairs of these values, and compares all numbers with the truth. */
+async function expectPairs(page: Page, values: readonly number[]): Promise<ShownPairs> {
+  const x = standard(values);
+  const rise = logitAt(x, smoothed) - logitAt(x.map(() => 0), smoothed); // prettier-ignore
+  await expect.poll(async () => (await shownPairs(page)).change, { timeout: 30_000 }).toBeCloseTo(rise, 4);
+  const found = await shownPairs(page);
+  expect(found.alone + found.together).toBeCloseTo(rise, 2);
+  expect(found.pairs.reduce((sum, { value }) => sum + value, 0)).toBeCloseTo(found.together, 6);
+  expect(found.pairs).toHaveLength(7);
+  const names = study.features.map(({ name }) => name);
+  for (const { name, value } of found.pairs.slice(0, 6)) {
+    const [i, j] = name.split(" × ").map((part) => names.indexOf(part)) as [number, number];
+    expect(value, name).toBeCloseTo(pairTruth(x, i, j), 2);
+  }
+  return found;
+}
 
 const shown = (page: Page): Promise<Shown> =>
   page.evaluate((count) => {
@@ -143,6 +202,19 @@ describe("the live page", () => {
       expect([logit, sum]).toEqual([baseline, 0]);
     }));
 
+  test("shows the pairs that interact most, and keeps them while a slider moves", () =>
+    onPage("", async (page) => {
+      const { values } = study.cases[0]!;
+      const { pairs } = await expectPairs(page, values);
+      const sizes = pairs.slice(0, 6).map(({ value }) => Math.abs(value));
+      expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
+      expect(sizes[0]).toBeGreaterThan(1e-3);
+      await page.focus("#feature1");
+      await page.keyboard.press("End");
+      const moved = await expectPairs(page, values.with(1, study.features[1]!.max));
+      expect(moved.pairs.map(({ name }) => name)).toEqual(pairs.map(({ name }) => name));
+    }));
+
   test("shows ten features, and what the others make together", () =>
     onPage("", async (page) => {
       const { contributions } = await expectShown(page, study.cases[0]!.values);
@@ -156,7 +228,7 @@ describe("the live page", () => {
   test("passes over what comes while it explains", () =>
     onPage("", async (page) => {
       const { values } = study.cases[0]!;
-      await expectShown(page, values);
+      await expectPairs(page, values);
       const last = study.features[4]!.max;
       await page.evaluate((end) => {
         const { submit } = GPUQueue.prototype;
@@ -171,8 +243,9 @@ describe("the live page", () => {
           slider.dispatchEvent(new Event("input"));
         }
       }, last);
-      await expectShown(page, values.with(4, last));
-      expect(await page.evaluate("submits")).toBe(2);
+      await expectPairs(page, values.with(4, last));
+      // Contributions of the first and of the last value, and pairs of the last.
+      expect(await page.evaluate("submits")).toBe(3);
     }));
 
   test("gives the same with the kernels of other adapters", async () => {
