@@ -1,6 +1,7 @@
 // Several explanations in one file: methods that explain one network have most kernels, and its weights, in common.
 import { cached } from "../tensor/cached.ts";
 import { checkSaved, weightBytes, type Constant } from "../compiler/load.ts";
+import { concatenated } from "../compiler/save.ts";
 import type { RecordedRun, SavedExplanation } from "./saved-explanation.ts";
 import type { ExplanationFiles } from "./save-explanation.ts";
 
@@ -28,16 +29,6 @@ export interface JoinedExplanations {
 function partsOf(constants: readonly Constant[], weights: ArrayBuffer): Uint32Array<ArrayBuffer>[] {
   let at = 0;
   return constants.map((constant) => new Uint32Array(weights.slice(at, (at += weightBytes(constant)))));
-}
-
-function concatenated(parts: readonly Uint32Array[]): ArrayBuffer {
-  const words = new Uint32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    words.set(part, at);
-    at += part.length;
-  }
-  return words.buffer;
 }
 
 /**

@@ -7,7 +7,7 @@ import { sameShape } from "../tensor/shape.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import type { Executable } from "../compiler/executable.ts";
 import type { Launch } from "../compiler/recipe.ts";
-import { joined, needsSubgroups } from "../compiler/save.ts";
+import { concatenated, needsSubgroups } from "../compiler/save.ts";
 import * as finishes from "./explanation-results.ts";
 import {
   EXPLANATION_FORMAT,
@@ -198,7 +198,7 @@ async function runOf(
         return "run" in step ? { ...step, of: step.of.map(renumbered) } : { read: step.read.map(renumbered) };
       }),
     },
-    weights: joined(different.filter((_, i) => !("fill" in constants[i]!))),
+    weights: concatenated(different.flatMap(({ data }, i) => ("fill" in constants[i]! ? [] : [data]))),
   };
 }
 

@@ -52,7 +52,7 @@ export async function saveProgram(
         constants: arrays.map(({ shape, dtype }) => ({ shape, dtype })),
       },
     },
-    weights: joined(arrays),
+    weights: concatenated(arrays.map(({ data }) => data)),
   };
 }
 
@@ -71,13 +71,13 @@ function renumbered({ bindings, quick, ...rest }: Launch, order: ReadonlyMap<num
   };
 }
 
-/** Elements of arrays, one after another. */
-export function joined(arrays: readonly HostArray[]): ArrayBuffer {
-  const bytes = new Uint8Array(arrays.reduce((sum, { data }) => sum + data.byteLength, 0));
+/** The bytes of arrays, one after another. */
+export function concatenated(arrays: readonly HostArray["data"][]): ArrayBuffer {
+  const bytes = new Uint8Array(arrays.reduce((sum, { byteLength }) => sum + byteLength, 0));
   let at = 0;
-  for (const { data } of arrays) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
+  for (const { buffer, byteOffset, byteLength } of arrays) {
+    bytes.set(new Uint8Array(buffer, byteOffset, byteLength), at);
+    at += byteLength;
   }
   return bytes.buffer;
 }
