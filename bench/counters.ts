@@ -5,6 +5,8 @@ export interface Counts {
   submits: number;
   readbacks: number;
   pipelines: number;
+  /** Milliseconds in which one pipeline or more was waited for; those that block are not among them. */
+  building: number;
   /** Bytes sent by writeBuffer, or written into buffers that were created mapped. */
   bytesUploaded: number;
   bytesRead: number;
@@ -15,6 +17,7 @@ const zero = (): Counts => ({
   submits: 0,
   readbacks: 0,
   pipelines: 0,
+  building: 0,
   bytesUploaded: 0,
   bytesRead: 0,
 });
@@ -26,6 +29,7 @@ export class GpuCounters implements Disposable {
   private readonly counts = zero();
   /** Bytes of the buffers that were created and not destroyed, and the most that this was since {@link mark}. */
   readonly memory = { live: 0, peak: 0 };
+  private readonly builds = { pending: 0, since: 0 };
   private readonly sizes = new WeakMap<GPUBuffer, number>();
   private readonly restore: (() => void)[] = [];
 
@@ -54,7 +58,14 @@ export class GpuCounters implements Disposable {
 
   private wrapDevice(device: GPUDevice): void {
     this.wrap(device, "createComputePipeline", () => this.counts.pipelines++);
-    this.wrap(device, "createComputePipelineAsync", () => this.counts.pipelines++);
+    this.wrap(device, "createComputePipelineAsync", (_args, pipeline) => {
+      this.counts.pipelines++;
+      if (this.builds.pending++ === 0) this.builds.since = performance.now();
+      const built = (): void => {
+        if (--this.builds.pending === 0) this.counts.building += performance.now() - this.builds.since;
+      };
+      (pipeline as Promise<unknown>).then(built, built);
+    });
     this.wrap(device, "createBuffer", (args, buffer) => {
       const { size, mappedAtCreation } = args[0] as GPUBufferDescriptor;
       this.sizes.set(buffer as GPUBuffer, size);

@@ -106,7 +106,7 @@ class Runner {
   /** Milliseconds. */
   firstTime = 0;
   private memory = 0;
-  private pipelines = 0;
+  private built = { pipelines: 0, building: 0 };
   private facts: Outcome["facts"];
   private readonly times: number[] = [];
   private readonly totals = { dispatches: 0, submits: 0, readbacks: 0, bytesUploaded: 0, bytesRead: 0 };
@@ -139,7 +139,8 @@ class Runner {
       this.firstOutcome = outcome;
     });
     this.memory = this.uploaded + counters.memory.peak - before;
-    this.pipelines = counters.since(mark).pipelines;
+    const { pipelines, building } = counters.since(mark);
+    this.built = { pipelines, building };
   }
 
   compareWith(truth: ArrayLike<number>): void {
@@ -177,7 +178,7 @@ class Runner {
       first: this.firstTime,
       times: this.times,
       ...spread(this.times),
-      counts: { ...perCall, pipelines: this.pipelines },
+      counts: { ...perCall, ...this.built },
       memory: this.memory,
       ...(this.facts && { facts: this.facts }),
     };

@@ -24,7 +24,7 @@ export interface ContestantResult {
   readonly median?: number;
   readonly min?: number;
   readonly max?: number;
-  /** Of one measured call; pipelines are those that the first call compiled. */
+  /** Of one measured call; pipelines, and the time in which they were built, are those of the first call. */
   readonly counts?: Counts;
   /** Most bytes of its buffers that existed until the end of the first call, uploads of weights included. */
   readonly memory?: number;

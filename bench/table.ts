@@ -20,6 +20,7 @@ const COLUMNS: readonly Column[] = [
   { heading: "times aumann", cell: (c, { contestants }) => ratio(c, contestants[0]!) },
   { heading: "of peak", cell: ({ median }, { flops }, control) => partOfPeak(median, flops, control) },
   { heading: "first ms", cell: ({ first }) => milliseconds(first) },
+  { heading: "building", cell: ({ counts }) => (counts.building > 0 ? milliseconds(counts.building) : "-") },
   { heading: "error", cell: ({ error }) => errorText(error) },
   { heading: "dispatches", cell: ({ counts }) => count(counts.dispatches) },
   { heading: "submits", cell: ({ counts }) => count(counts.submits) },

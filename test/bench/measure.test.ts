@@ -12,7 +12,7 @@ const noFiles: Files = {
   asset: () => Promise.reject(new Error("no pictures here")),
   shared: () => Promise.resolve(undefined),
 };
-const zero = { dispatches: 0, submits: 0, readbacks: 0, pipelines: 0, bytesUploaded: 0, bytesRead: 0 };
+const zero = { dispatches: 0, submits: 0, readbacks: 0, pipelines: 0, building: 0, bytesUploaded: 0, bytesRead: 0 };
 const meter: Meter = { memory: { live: 0, peak: 0 }, mark: () => zero, since: () => zero };
 
 const one = hostArray([1], [1, 1]);

@@ -5,7 +5,15 @@ import { contestantTable, recordedTable, remarks, textTable } from "../../bench/
 
 const CONTROL: ControlResult = { flopsPerSecond: 4e9, bytesPerSecond: 1e9, microsecondsPerDispatch: 30 };
 
-const counts = { dispatches: 2, submits: 1, readbacks: 1, pipelines: 3, bytesUploaded: 64, bytesRead: 2048 };
+const counts = {
+  dispatches: 2,
+  submits: 1,
+  readbacks: 1,
+  pipelines: 3,
+  building: 0,
+  bytesUploaded: 64,
+  bytesRead: 2048,
+};
 const measured = (name: string, median: number, error: number | null = 1e-7): ContestantResult => ({
   ...{ name, verdict: error !== null && error <= 1e-3 ? "correct" : "wrong", error, counts },
   ...{ first: 900, times: [median], median, min: median, max: median, memory: 4096 },
