@@ -9,6 +9,9 @@
 //
 // state: parts left, attributions, what was lost in rounding the attributions (each [length]), steps done.
 const LANES = 256u; // tune
+// Of a cost, looked at together: 8, or 4 with less memory to clear and twice as many turns.
+const BITS = 8u; // tune
+const BINS = 1u << BITS;
 // Below this, one invocation's sum needs no parts.
 const PART = 64u;
 struct Dims {
@@ -34,7 +37,7 @@ struct Survey {
   room: f32,
 }
 
-var<workgroup> bins: array<atomic<u32>, 256>;
+var<workgroup> bins: array<atomic<u32>, BINS>;
 var<workgroup> coarse: array<u32, 16>;
 var<workgroup> parts: array<vec3<f32>, LANES>;
 var<workgroup> totals: vec3<f32>;
@@ -83,30 +86,34 @@ fn survey(row: Row, limit: u32) -> Survey {
   return Survey(all.x, all.y, all.z);
 }
 
-// The cost (as a whole number) that `rank` candidates are below: eight bits of it after another.
+// The cost (as a whole number) that `rank` candidates are below: some bits of it after another.
 fn quantile(row: Row, rank: u32) -> u32 {
   var known = vec2<u32>(0u, rank);
-  for (var shift = 24u; ; shift -= 8u) {
-    for (var bin = row.lane; bin < 256u; bin += LANES) { atomicStore(&bins[bin], 0u); }
+  for (var shift = 32u - BITS; ; shift -= BITS) {
+    for (var bin = row.lane; bin < BINS; bin += LANES) { atomicStore(&bins[bin], 0u); }
     workgroupBarrier();
     for (var i = row.lane; i < dims.length; i += LANES) {
       let key = out[row.keys + i];
-      if (key != EXCLUDED && (shift == 24u || (key ^ known.x) >> (shift + 8u) == 0u)) {
-        atomicAdd(&bins[(key >> shift) & 255u], 1u);
+      if (key != EXCLUDED && (shift == 32u - BITS || (key ^ known.x) >> (shift + BITS) == 0u)) {
+        atomicAdd(&bins[(key >> shift) & (BINS - 1u)], 1u);
       }
     }
     workgroupBarrier();
-    if (row.lane < 16u) {
-      var count = 0u;
-      for (var bin = 0u; bin < 16u; bin++) { count += atomicLoad(&bins[row.lane * 16u + bin]); }
-      coarse[row.lane] = count;
+    if (BITS == 8u) {
+      for (var some = row.lane; some < 16u; some += LANES) {
+        var count = 0u;
+        for (var bin = 0u; bin < 16u; bin++) { count += atomicLoad(&bins[some * 16u + bin]); }
+        coarse[some] = count;
+      }
+      workgroupBarrier();
     }
-    workgroupBarrier();
     if (row.lane == 0u) {
       var left = known.y;
       var bin = 0u;
-      for (; bin < 15u && left >= coarse[bin]; bin++) { left -= coarse[bin]; }
-      bin *= 16u;
+      if (BITS == 8u) {
+        for (; bin < 15u && left >= coarse[bin]; bin++) { left -= coarse[bin]; }
+        bin *= 16u;
+      }
       let last = bin + 15u;
       for (; bin < last && left >= atomicLoad(&bins[bin]); bin++) { left -= atomicLoad(&bins[bin]); }
       found = vec2<u32>(known.x | (bin << shift), left);
