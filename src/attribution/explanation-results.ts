@@ -1,4 +1,5 @@
 // How what a recorded run reads becomes the result of its method. What does not depend on the input is not made here.
+import { NumericError } from "../tensor/errors.ts";
 import { sharesOf, type SharesForm } from "./competition-shares.ts";
 import { interactionsOf, sumsOf, type InteractionsForm } from "./hessian-result.ts";
 import { interiorOf, type InteriorForm } from "./interior-result.ts";
@@ -7,7 +8,6 @@ import { attributionOf, pathValues, type AttributionForm, type PathValues } from
 import { asGiven } from "./problem.ts";
 import { rowsOfChunks } from "./rows.ts";
 import { playerSums, type PlayersForm } from "./shapley-players.ts";
-import { NumericError } from "../tensor/errors.ts";
 
 const valuesOf = ({ reads, forms, classes }: Reads): PathValues[] =>
   reads.map((arrays, i) => pathValues(arrays, forms[i]!, classes));
