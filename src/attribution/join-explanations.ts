@@ -1,6 +1,6 @@
 // Several explanations in one file: methods that explain one network have most kernels, and its weights, in common.
 import { cached } from "../tensor/cached.ts";
-import { checkSaved, weightBytes, type Constant } from "../compiler/load.ts";
+import { bytesFrom, checkSaved, weightBytes, type Bytes, type Constant } from "../compiler/load.ts";
 import { concatenated } from "../compiler/save.ts";
 import type { RecordedRun, SavedExplanation } from "./saved-explanation.ts";
 import type { ExplanationFiles } from "./save-explanation.ts";
@@ -72,7 +72,7 @@ export function joinExplanations(files: Readonly<Record<string, ExplanationFiles
  */
 export function splitExplanations<Name extends string = string>(
   joined: JoinedExplanations,
-  weights: ArrayBuffer,
+  weights: Bytes,
 ): Record<Name, ExplanationFiles> {
   const split: Record<string, ExplanationFiles> = {};
   checkSaved("file of joinExplanations()", () => {
@@ -80,7 +80,7 @@ export function splitExplanations<Name extends string = string>(
     const { kernels, constants } = joined;
     const expected = constants.reduce((sum, constant) => sum + weightBytes(constant), 0);
     if (weights.byteLength !== expected) return `its weights are ${expected} bytes, ${weights.byteLength} were given`;
-    const parts = partsOf(constants, weights);
+    const parts = partsOf(constants, bytesFrom(weights));
     for (const [name, explanation] of Object.entries(joined.explanations)) {
       const { run } = explanation;
       const own = { kernels: run.kernels.map((i) => kernels[i]!), constants: run.constants.map((i) => constants[i]!) };

@@ -4,7 +4,7 @@ import type { Device } from "../tensor/device.ts";
 import type { HostArray } from "../tensor/host.ts";
 import { Tensor } from "../tensor/tensor.ts";
 import { Executable } from "../compiler/executable.ts";
-import { checkSaved, withWeights } from "../compiler/load.ts";
+import { checkSaved, withWeights, type Bytes } from "../compiler/load.ts";
 import { classArray } from "./path-inputs.ts";
 import { assertFinite, checkIds } from "./problem.ts";
 import {
@@ -152,11 +152,7 @@ export class LoadedExplanation<K extends Kind = Kind> {
 /** The function that loads explanations of one kind: see `loadAttributions`. */
 export const loading =
   <K extends Kind>(finish: Finish<K>) =>
-  (
-    device: Device,
-    saved: SavedExplanation,
-    weights: ArrayBuffer | ArrayBufferView<ArrayBuffer>,
-  ): LoadedExplanation<K> => {
+  (device: Device, saved: SavedExplanation, weights: Bytes): LoadedExplanation<K> => {
     checkSaved("explanation of saveExplanation()", () => problemOfExplanation(saved, finish.kind));
     return withWeights(
       device,

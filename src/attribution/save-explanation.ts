@@ -35,11 +35,11 @@ export type SavableMethod = (model: ModelLike, input: never, options: never) => 
  * What another machine or page explains a network with, where neither the network's definition nor the code that compiles it is
  * needed: kernels, their order, and weights. There `loadAttributions`, `loadCgi` and the like give the results of the method.
  *
- * The method runs twice, for the input and for another one, and what it does on the device is taken down. The kernels are for the
- * adapter at hand, unless `openDevice({ kernels })` says otherwise, and for inputs of these shapes.
+ * What the method would do on the device is taken down and not done: twice, for the input and for another one, since it must be the
+ * same. The kernels are for the adapter at hand, unless `openDevice({ kernels })` says otherwise, and for inputs of these shapes.
  * @param method integratedGradients, guidedIG, adaptivePath, curvePath, idgi, gradientXInput, expectedGradients,
  *   interiorGradients, integratedHessians, expectedHessians, shapleyIG or cgi
- * @param input an example of what will be explained
+ * @param input arrays of which only names, shapes and types count
  * @param options those of the method that do not depend on results; with numbers for `target`, other classes may be named later
  * @throws ArgumentError for other methods, and for what depends on the input or on chance: a baseline made of it, a tolerance
  * @throws as the method does
@@ -176,8 +176,10 @@ async function runOf(
   const renumbered = (n: number): number => (n < 0 ? numbers[captured.length - n - 1]! : n);
   const kernels = new Map<string, number>();
   const constants = different.map(({ shape, dtype, data }) => {
-    const alike = data.length > 1 && data.every((v) => Object.is(v, data[0]));
-    return { shape, dtype, ...(alike && { fill: data[0]! }) };
+    const [first = 0] = data;
+    // JSON knows neither -0 nor what is not finite.
+    const alike = data.length > 1 && Object.is(JSON.parse(JSON.stringify(first)), first);
+    return { shape, dtype, ...(alike && data.every((v) => Object.is(v, first)) && { fill: first }) };
   });
   return {
     run: {

@@ -39,11 +39,7 @@ export class LoadedProgram extends Executable {
  * @throws FormatError if they are not that, or not of this version, or cut short
  * @throws LimitError if this adapter lacks what the kernels need
  */
-export function loadProgram(
-  device: Device,
-  saved: SavedProgram,
-  weights: ArrayBuffer | ArrayBufferView<ArrayBuffer>,
-): LoadedProgram {
+export function loadProgram(device: Device, saved: SavedProgram, weights: Bytes): LoadedProgram {
   checkSaved("program of saveProgram()", () =>
     (saved.format as string) === PROGRAM_FORMAT ? problemOf(saved.recipe) : `it is not "${PROGRAM_FORMAT}"`,
   );
@@ -59,6 +55,12 @@ export interface Constant extends ArraySpec {
 /** Bytes of a constant among the weights. */
 export const weightBytes = ({ shape, fill }: Constant): number => (fill === undefined ? 4 * numel(shape) : 0);
 
+/** What a file was read into: a buffer, or a view of a part of one, as Node's are. */
+export type Bytes = ArrayBuffer | ArrayBufferView<ArrayBuffer>;
+
+export const bytesFrom = (file: Bytes): ArrayBuffer =>
+  ArrayBuffer.isView(file) ? file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength) : file;
+
 /**
  * Uploads weights and makes something of them; where that fails, nothing is left of them.
  * @throws FormatError for another number of bytes
@@ -68,14 +70,12 @@ export function withWeights<T>(
   device: Device,
   { subgroups }: Pick<SavedProgram, "subgroups">,
   constants: readonly Constant[],
-  weights: ArrayBuffer | ArrayBufferView<ArrayBuffer>,
+  weights: Bytes,
   make: (tensors: readonly Tensor[]) => T,
 ): T {
   if (subgroups && !(device.features.subgroups && device.info.subgroupSize === 4))
     throw new LimitError("the kernels were saved for adapters with subgroups of four; save them for others as well");
-  const bytes = ArrayBuffer.isView(weights)
-    ? weights.buffer.slice(weights.byteOffset, weights.byteOffset + weights.byteLength)
-    : weights;
+  const bytes = bytesFrom(weights);
   const sizes = constants.map(weightBytes);
   const total = sizes.reduce((a, b) => a + b, 0);
   if (bytes.byteLength !== total)
